@@ -1,0 +1,5 @@
+"""A synthetic uptime monitor for the products of Claude."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -1,0 +1,169 @@
+"""What the engine asks of the shell: it decides, others act. The list stands here and only here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.core.incident import Event, Incident, State
+from monitor.core.observation import Observation
+from monitor.core.outcome import Depth, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A run and what it came to. Provisional runs are judged too but never stored or counted."""
+
+    observation: Observation
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejudged:
+    """Earlier runs that mean something else in the light of later evidence."""
+
+    run_ids: tuple[str, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """An event to put into the outbox; `event.incident` is the version of the incident to store."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revise:
+    """An incident changed without an announcement: store it."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestBurst:
+    """Run these probes again, each as often as given, `gap` seconds apart, over new connections."""
+
+    runs: tuple[tuple[str, int], ...]
+    gap: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckControl:
+    """Ask the control targets now: a bad run raises the question whose network it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCadence:
+    """Run these probes every `interval` seconds; None goes back to their own intervals."""
+
+    probes: tuple[str, ...]
+    interval: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged:
+    """A component's state changed."""
+
+    component: str
+    before: State
+    after: State
+    at: datetime
+
+
+Effect = (
+    Judged | Rejudged | Announce | Revise | RequestBurst | CheckControl | SetCadence | StateChanged
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlResult:
+    """One run of a control target.
+
+    Attributes:
+        target: name of the control target.
+        at: wall time at the start.
+        started: monotonic seconds at the start.
+        ended: monotonic seconds at the end.
+        ok: an HTTP answer of any status came.
+    """
+
+    target: str
+    at: datetime
+    started: float
+    ended: float
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepthView:
+    """What is known of a component at one depth."""
+
+    depth: Depth
+    state: State
+    probes: int
+    runs: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentView:
+    """A component as it stands now.
+
+    Attributes:
+        name, title: from the plan.
+        state: its state; `since` when it has been so.
+        reason: one sentence: why this state.
+        error_ratio: share of bad runs in the deciding pool over five minutes; None without runs.
+        deciding_depth: the pool that the ratio is of.
+        depths: one row a depth that has enabled probes.
+        suspect: a burst is running because of a bad run.
+        incident_id: the open incident, if any.
+    """
+
+    name: str
+    title: str
+    state: State
+    since: datetime
+    reason: str
+    error_ratio: float | None
+    deciding_depth: Depth | None
+    depths: tuple[DepthView, ...]
+    suspect: bool
+    incident_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeView:
+    """A probe as it stands now: its plan's name, whether it is proven here, its last run."""
+
+    name: str
+    proven: bool
+    last: Judged | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkView:
+    """What the control guard says.
+
+    Attributes:
+        up: this host has a network, as far as can be told.
+        guard_active: at least one control target is proven.
+        targets: (name, proven, last result) of each control target.
+    """
+
+    up: bool
+    guard_active: bool
+    targets: tuple[tuple[str, bool, bool | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """Everything that a page, an API or a metric shows of now."""
+
+    at: datetime
+    vantage: str
+    components: tuple[ComponentView, ...]
+    probes: tuple[ProbeView, ...]
+    network: NetworkView
+    open_incidents: tuple[Incident, ...]

@@ -1,0 +1,212 @@
+"""Incidents and the events that tell of them: frozen, complete, nothing to look up.
+
+An incident is never changed, only replaced by its next version. Its id is made of vantage, time and
+component, so that a replay of the same runs gives the same ids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.core.outcome import Depth, Outcome
+
+
+class State(StrEnum):
+    """The state of a component (Statuspage's words, and `unknown`)."""
+
+    OPERATIONAL = "operational"
+    DEGRADED_PERFORMANCE = "degraded_performance"
+    PARTIAL_OUTAGE = "partial_outage"
+    MAJOR_OUTAGE = "major_outage"
+    UNDER_MAINTENANCE = "under_maintenance"
+    UNKNOWN = "unknown"
+
+
+class SeverityLevel(StrEnum):
+    """How bad an incident is: the worst it has been."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
+
+
+class IncidentPhase(StrEnum):
+    """Where an incident stands."""
+
+    OPEN = "open"
+    RECOVERING = "recovering"
+    CLOSED = "closed"
+
+
+class Reason(StrEnum):
+    """Why a decision was taken: a closed list, carried unchanged into log, metric and message."""
+
+    FAST = "fast"
+    SOLO = "solo"
+    SLOW = "slow"
+    GOOD_STREAK = "good_streak"
+    RELAPSE = "relapse"
+    CLEAN_WINDOW = "clean_window"
+    SEVERITY_CHANGED = "severity_changed"
+    COMPONENT_JOINED = "component_joined"
+    COMPONENT_LEFT = "component_left"
+    EVIDENCE_GONE = "evidence_gone"
+    OPERATOR = "operator"
+    REMINDER = "reminder"
+    CONTROLS_FAILED = "controls_failed"
+    NOTHING_ANSWERS = "nothing_answers"
+    NETWORK_BACK = "network_back"
+    CREDENTIAL_REJECTED = "credential_rejected"
+    CLIENT_ERROR = "client_error"
+    UNPROVEN = "unproven"
+    GUARD_OFF = "guard_off"
+    MONITOR_ERROR = "monitor_error"
+
+
+class EventType(StrEnum):
+    """What is announced."""
+
+    OPENED = "incident.opened"
+    UPDATED = "incident.updated"
+    RECOVERING = "incident.recovering"
+    CLOSED = "incident.closed"
+    REOPENED = "incident.reopened"
+    REMINDER = "incident.reminder"
+    BLIND = "monitor.blind"
+    SIGHTED = "monitor.sighted"
+    MISCONFIGURED = "monitor.misconfigured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """One component as an incident touches it."""
+
+    component: str
+    state: State
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Runs and bad runs under one name (an outcome, a depth or a probe)."""
+
+    name: str
+    runs: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One run shown as evidence."""
+
+    probe: str
+    at: datetime
+    outcome: Outcome
+    reason: str
+    request_id: str | None = None
+    cf_ray: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a decision rests on: counts over the deciding window, and a few runs."""
+
+    runs: int
+    bad: int
+    error_ratio: float
+    window_seconds: float
+    by_outcome: tuple[Tally, ...] = ()
+    by_depth: tuple[Tally, ...] = ()
+    by_probe: tuple[Tally, ...] = ()
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """What opens and closes.
+
+    Attributes:
+        id: stable; the same over re-opens.
+        vantage: the place that saw it.
+        phase: open, recovering or closed.
+        severity: the worst so far.
+        cause: the commonest bad outcome.
+        depth: the pool that decided; `deepest_good` is the deepest depth that still works.
+        reason: the rule of the last decision.
+        explanation: that rule's sentence with its counters, to recompute it by hand.
+        components: what it touches, with state and since when.
+        started_at: estimated start of the impact.
+        opened_at: when it was decided that it is one.
+        recovered_at: estimated end of the impact, or None while it lasts.
+        closed_at: when it was decided that it is over, or None.
+        reopens: how often it came back within the time to re-open.
+        sequence: number of its last event, from 1.
+        evidence: counts and samples of the last decision.
+    """
+
+    id: str
+    vantage: str
+    phase: IncidentPhase
+    severity: SeverityLevel
+    cause: Outcome
+    depth: Depth
+    deepest_good: Depth | None
+    reason: Reason
+    explanation: str
+    components: tuple[Impact, ...]
+    started_at: datetime
+    opened_at: datetime
+    recovered_at: datetime | None = None
+    closed_at: datetime | None = None
+    reopens: int = 0
+    sequence: int = 1
+    evidence: Evidence
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The components it touches."""
+        return tuple(impact.component for impact in self.components)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it lasts."""
+        return self.phase is not IncidentPhase.CLOSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One announcement. `id` is stable and becomes the webhook's id.
+
+    Attributes:
+        id: unique and repeatable.
+        type: what is announced.
+        at: wall time of the decision, UTC.
+        vantage: the place that decided.
+        summary: one sentence for a tired reader.
+        reason: why, from the closed list.
+        incident: the incident's version at that moment, for `incident.*`.
+        subject: what a `monitor.*` event is about: `network`, `credential/main`, `probe/NAME`.
+        detail: what to check, for `monitor.*`.
+    """
+
+    id: str
+    type: EventType
+    at: datetime
+    vantage: str
+    summary: str
+    reason: Reason
+    incident: Incident | None = None
+    subject: str | None = None
+    detail: str = ""
+
+
+def incident_id(vantage: str, opened_at: datetime, component: str) -> str:
+    """A readable, repeatable id: `local-20260428-173412-api`."""
+    return f"{vantage}-{opened_at:%Y%m%d-%H%M%S}-{component}"
+
+
+def event_id(incident: str, sequence: int) -> str:
+    """The id of an incident's event: stable over retries, restarts and replays."""
+    return f"{incident}.{sequence}"

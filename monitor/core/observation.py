@@ -1,0 +1,203 @@
+"""Facts: what a run saw, without a judgement.
+
+A probe fills these in; `classify` alone decides what they mean. Everything here is bounded and
+free of secrets: a probe redacts before it builds an observation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+EXCERPT_CHARS_MAX = 300
+"""How much of a body an observation may carry, in characters."""
+
+
+class Origin(StrEnum):
+    """Why a run took place."""
+
+    SCHEDULED = "scheduled"
+    SWEEP = "sweep"
+    BURST = "burst"
+    MANUAL = "manual"
+
+
+class Phase(StrEnum):
+    """The disjoint parts of a run, in their order."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    REQUEST = "request"
+    FIRST_BYTE = "first_byte"
+    TRANSFER = "transfer"
+
+
+class Failure(StrEnum):
+    """Why no whole answer came."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    PROTOCOL = "protocol"
+    PROXY = "proxy"
+    TOO_LARGE = "too_large"
+    REDIRECTS = "redirects"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportError:
+    """A conversation that did not end with a whole answer.
+
+    Attributes:
+        kind: what went wrong.
+        phase: where it went wrong.
+        message: the cause in a few words; bounded, redacted.
+    """
+
+    kind: Failure
+    phase: Phase
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """How long each phase took, in seconds; None for a phase that did not take place.
+
+    The phases are disjoint and their sum is at most `total`.
+    """
+
+    total: float
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    request: float | None = None
+    first_byte: float | None = None
+    transfer: float | None = None
+
+    def phases(self) -> tuple[tuple[Phase, float], ...]:
+        """The phases that took place, in order, with their seconds."""
+        pairs = (
+            (Phase.DNS, self.dns),
+            (Phase.CONNECT, self.connect),
+            (Phase.TLS, self.tls),
+            (Phase.REQUEST, self.request),
+            (Phase.FIRST_BYTE, self.first_byte),
+            (Phase.TRANSFER, self.transfer),
+        )
+        return tuple((phase, seconds) for phase, seconds in pairs if seconds is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One expectation and whether it was met.
+
+    Attributes:
+        name: what was expected, in one word (`status`, `json`, `type`, ...).
+        ok: whether it was met.
+        detail: what was seen, when it was not.
+    """
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer, read for what the classification asks of it. See `core.answer.read`.
+
+    Attributes:
+        status: HTTP status.
+        content_type: media type in lower case, without parameters.
+        is_json: whether the body parsed as JSON.
+        error_type: `error.type` of an error body, whatever its status.
+        error_message: `error.message`, bounded and redacted.
+        anthropic_error: the body is an error document of the vendor's API
+            (`{"type": "error", "error": {"type": ...}}`).
+        forbidden_shape: the body is `{"error": {"type": "forbidden", ...}}` without the top-level
+            `type`: the sign of a geographic or address block.
+        request_id: the vendor's id of the request, from header or body.
+        cf_ray: Cloudflare's id of the request.
+        challenge: the edge asks for a browser: header or page markers say so.
+        cloudflare_code: code of a Cloudflare error, from the status, the page or the document.
+        cloudflare_category: `error_category` of Cloudflare's JSON document.
+        proxy_text: Envoy or a load balancer answered in plain text.
+        rate_exceeded: the body is the web tier's `Rate exceeded`.
+        retry_after: seconds, from `retry-after`, when it is a number.
+        vendor: the answer carries the vendor's or its edge's headers.
+        body_bytes: size of the body as read.
+        truncated: the body was longer than what was read.
+        excerpt: beginning of the body, bounded and redacted.
+    """
+
+    status: int
+    content_type: str = ""
+    is_json: bool = False
+    error_type: str | None = None
+    error_message: str | None = None
+    anthropic_error: bool = False
+    forbidden_shape: bool = False
+    request_id: str | None = None
+    cf_ray: str | None = None
+    challenge: bool = False
+    cloudflare_code: int | None = None
+    cloudflare_category: str | None = None
+    proxy_text: bool = False
+    rate_exceeded: bool = False
+    retry_after: float | None = None
+    vendor: bool = False
+    body_bytes: int = 0
+    truncated: bool = False
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The facts of one run.
+
+    Attributes:
+        run_id: unique over all runs of a vantage; also names the entry that a late result replaces.
+        probe: name of the probe.
+        at: wall time at which the run started, UTC.
+        started: monotonic seconds at the start.
+        ended: monotonic seconds at the end (of what is known, when `provisional`).
+        origin: why the run took place.
+        timings: phases and total.
+        answer: the HTTP answer, if one came.
+        checks: the expectations, in order.
+        error: why no whole answer came, or None.
+        provisional: the soft deadline passed and the run goes on; its real result will follow.
+        loop_late: longest time, in seconds, by which the event loop was late during the run: a
+            time-out with a late loop is our own.
+        input_tokens: tokens sent, for a probe that is paid by them.
+        output_tokens: tokens received.
+        certificate_expires: end of validity of the server's certificate.
+        ratelimits: what the vendor says remains, by kind of limit.
+    """
+
+    run_id: str
+    probe: str
+    at: datetime
+    started: float
+    ended: float
+    timings: Timings
+    origin: Origin = Origin.SCHEDULED
+    answer: Answer | None = None
+    checks: tuple[Check, ...] = ()
+    error: TransportError | None = None
+    provisional: bool = False
+    loop_late: float = 0.0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    certificate_expires: datetime | None = None
+    ratelimits: tuple[tuple[str, float], ...] = field(default=())
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took."""
+        return self.ended - self.started

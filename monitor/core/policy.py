@@ -1,0 +1,145 @@
+"""The detector's numbers: every threshold, with the default that the study arrived at.
+
+Durations are seconds, shares are between 0 and 1. The defaults are those of the second round of
+the detection study (9.1 for opening, 9.6 for closing); `docs/detection.md` argues them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fast:
+    """Many bad runs at once, of at least two probes.
+
+    Opens at `failures` bad runs and a share of `ratio` of the runs in the window, no probe giving
+    more than half of either, spanning `span` by start time when at least `answered_min` of them are
+    HTTP answers of the vendor, else `span_unanswered`.
+    """
+
+    window: float = 60.0
+    ratio: float = 0.33
+    failures: int = 6
+    span: float = 10.0
+    span_unanswered: float = 45.0
+    answered_min: int = 2
+    window_gaps: float = 6.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solo:
+    """An unbroken run of bad runs of one probe: `failures` of them, spanning `span`."""
+
+    failures: int = 5
+    span: float = 80.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow:
+    """Episodes over a longer window.
+
+    An episode is a run of consecutive bad runs of one probe; transport failures with no answer in
+    between are one episode whichever probes they hit. Opens at the given number of episodes (by
+    size of the pool) and a share of `ratio`, the first and the last at least `span` apart.
+    """
+
+    window: float = 300.0
+    ratio: float = 0.10
+    episodes: int = 6
+    episodes_three: int = 5
+    episodes_small: int = 5
+    span: float = 60.0
+
+    def episodes_for(self, probes: int) -> int:
+        """How many episodes a pool of `probes` probes needs."""
+        if probes >= 4:  # noqa: PLR2004  # the study's sizes of pools
+            return self.episodes
+        return self.episodes_three if probes == 3 else self.episodes_small  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recover:
+    """So many good runs in a row of the pool that opened mean `recovering`."""
+
+    successes: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """When an incident ends.
+
+    `window_clean` seconds after a clean step whose failing phase lasted `clean_after`, else
+    `window`, at a share of bad runs of at most `ratio`, `min_samples` runs and every probe heard.
+    A breach within `reopen_within` of the close continues the same incident.
+    """
+
+    window: float = 300.0
+    window_clean: float = 120.0
+    clean_after: float = 300.0
+    ratio: float = 0.05
+    min_samples: int = 15
+    reopen_within: float = 900.0
+    flaps_in: float = 3600.0
+    flaps: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """Extra runs after a bad one: every `gap` seconds, at most `extra`, bounded by the hour.
+
+    `paid_extra` bounds the extra runs of a probe that costs money, per burst; `paid_per_day` over
+    a day.
+    """
+
+    gap: float = 5.0
+    extra: int = 18
+    extra_per_hour: int = 240
+    paid_extra: int = 3
+    paid_per_day: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """When the control targets excuse a bad run.
+
+    A bad run is our own network's when it overlaps a failure of every proven control target within
+    `before` and `after` seconds. A target is proven while it answered within `proven_for`.
+    Opening waits for a control verdict at most `wait`.
+    """
+
+    before: float = 5.0
+    after: float = 1.0
+    proven_for: float = 600.0
+    wait: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Severity:
+    """At which share of bad runs in the deciding pool an outage is a major one."""
+
+    major: float = 0.80
+    window: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """All of it."""
+
+    fast: Fast = field(default_factory=Fast)
+    solo: Solo = field(default_factory=Solo)
+    slow: tuple[Slow, ...] = field(
+        default_factory=lambda: (
+            Slow(),
+            Slow(window=900.0, ratio=0.05, episodes=9, episodes_three=8, episodes_small=7),
+        )
+    )
+    recover: Recover = field(default_factory=Recover)
+    close: Close = field(default_factory=Close)
+    burst: Burst = field(default_factory=Burst)
+    guard: Guard = field(default_factory=Guard)
+    severity: Severity = field(default_factory=Severity)
+    cadence: float = 15.0
+    stale_after: float = 3.0
+    clock_drift: float = 2.0
+    loop_late: float = 2.0
