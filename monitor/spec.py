@@ -11,6 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
+from typing_extensions import override
+
+DURATION_CHARS_MAX = 40
+"""How long the text of a duration may be."""
+
+DURATION_SECONDS_MAX = 10 * 365 * 86400.0
+"""The longest duration that means anything here: ten years."""
 
 _UNITS = {
     "ms": 0.001,
@@ -53,17 +60,22 @@ def parse_duration(value: Any) -> float:
             return 0.0
         msg = f"a duration needs a unit: {value:g}s?"
         raise ValueError(msg)
-    match = _DURATION.fullmatch(value.strip())
-    if value.strip() == "0":
+    text = value.strip()
+    if text == "0":
         return 0.0
-    if not value.strip() or match is None:
-        msg = f"{value!r} is no duration; write it like 500ms, 30s, 5m or 1d"
+    match = _DURATION.fullmatch(text) if 0 < len(text) <= DURATION_CHARS_MAX else None
+    if match is None:
+        msg = f"{text[:DURATION_CHARS_MAX]!r} is no duration; write it like 500ms, 30s, 5m or 1d"
         raise ValueError(msg)
-    return sum(
+    seconds = sum(
         int(number) * _UNITS[unit]
         for number, unit in zip(match.groups(), _DURATION_UNITS, strict=True)
         if number
     )
+    if seconds > DURATION_SECONDS_MAX:
+        msg = f"{text!r} is longer than ten years"
+        raise ValueError(msg)
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
@@ -84,19 +96,17 @@ def parse_share(value: Any) -> float:
     Raises:
         ValueError: it is no share, or lies outside 0 to 1.
     """
-    number: float
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        msg = "a share is written like 40% or 0.4"
+        raise ValueError(msg)  # noqa: TRY004  # pydantic turns ValueError into an error with a place
+    text = str(value).strip()
     try:
-        if isinstance(value, str) and value.strip().endswith("%"):
-            number = float(value.strip()[:-1]) / 100
-        elif isinstance(value, bool):
-            raise TypeError
-        else:
-            number = float(value)
-    except (TypeError, ValueError):
-        msg = f"{value!r} is no share; write it like 40% or 0.4"
+        number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        msg = f"{text[:DURATION_CHARS_MAX]!r} is no share; write it like 40% or 0.4"
         raise ValueError(msg) from None
     if not 0 <= number <= 1:
-        msg = f"a share lies between 0% and 100%, not at {value}"
+        msg = f"a share lies between 0% and 100%, not at {text[:DURATION_CHARS_MAX]}"
         raise ValueError(msg)
     return number
 
@@ -133,14 +143,17 @@ class Secret:
         """Whether there is any text."""
         return bool(self._value)
 
+    @override
     def __eq__(self, other: object) -> bool:
         """Secrets are equal when their texts are."""
         return isinstance(other, Secret) and self._value == other._value
 
+    @override
     def __hash__(self) -> int:
         """Hash of the text."""
         return hash(self._value)
 
+    @override
     def __repr__(self) -> str:
         """What may be shown: that there is one."""
         return "Secret('***')" if self._value else "Secret('')"
@@ -152,15 +165,22 @@ class Secret:
         cls, _source: Any, _handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Validate from text; serialise as stars."""
-        return core_schema.no_info_after_validator_function(
-            lambda value: value if isinstance(value, Secret) else cls(value),
-            core_schema.union_schema(
-                [core_schema.is_instance_schema(cls), core_schema.str_schema()]
-            ),
+        return core_schema.no_info_plain_validator_function(
+            cls._of,
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda secret: "***" if secret else ""
             ),
         )
+
+    @classmethod
+    def _of(cls, value: Any) -> Secret:
+        """A secret from text; the error does not repeat what was given."""
+        if isinstance(value, Secret):
+            return value
+        if isinstance(value, str):
+            return cls(value)
+        msg = "a secret is a text"
+        raise ValueError(msg)  # pydantic turns ValueError into an error with a place
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:

@@ -208,5 +208,8 @@ def incident_id(vantage: str, opened_at: datetime, component: str) -> str:
 
 
 def event_id(incident: str, sequence: int) -> str:
-    """The id of an incident's event: stable over retries, restarts and replays."""
-    return f"{incident}.{sequence}"
+    """The id of an incident's event: stable over retries, restarts and replays.
+
+    It becomes the webhook's id, in which Standard Webhooks wants no full stop.
+    """
+    return f"{incident}-{sequence}"

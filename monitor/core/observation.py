@@ -117,10 +117,13 @@ class Answer:
         is_json: whether the body parsed as JSON.
         error_type: `error.type` of an error body, whatever its status.
         error_message: `error.message`, bounded and redacted.
+        error_code: `error.details.error_code`, as of a spend limit.
         anthropic_error: the body is an error document of the vendor's API
             (`{"type": "error", "error": {"type": ...}}`).
         forbidden_shape: the body is `{"error": {"type": "forbidden", ...}}` without the top-level
             `type`: the sign of a geographic or address block.
+        region_blocked: sent to the vendor's page for regions that it does not serve.
+        egress_proxy: a proxy on our side of the way made this answer, not the vendor.
         request_id: the vendor's id of the request, from header or body.
         cf_ray: Cloudflare's id of the request.
         challenge: the edge asks for a browser: header or page markers say so.
@@ -140,8 +143,11 @@ class Answer:
     is_json: bool = False
     error_type: str | None = None
     error_message: str | None = None
+    error_code: str | None = None
     anthropic_error: bool = False
     forbidden_shape: bool = False
+    region_blocked: bool = False
+    egress_proxy: bool = False
     request_id: str | None = None
     cf_ray: str | None = None
     challenge: bool = False

@@ -104,22 +104,27 @@ class Guard:
     """When the control targets excuse a bad run.
 
     A bad run is our own network's when it overlaps a failure of every proven control target within
-    `before` and `after` seconds. A target is proven while it answered within `proven_for`.
-    Opening waits for a control verdict at most `wait`.
+    `before` and `after` seconds. A target is proven while it answered within `proven_for` of its
+    first failure. Opening waits for a control verdict at most `wait`. Blindness is announced once
+    it has lasted `announce_after`: blips of our own network pass without a word.
     """
 
     before: float = 5.0
     after: float = 1.0
     proven_for: float = 600.0
     wait: float = 1.0
+    announce_after: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Severity:
-    """At which share of bad runs in the deciding pool an outage is a major one."""
+    """At which share of bad runs in the deciding pool, over `window`, an outage is a major one.
+
+    Five minutes, so that an outage of 60 % does not pass for a major one by chance.
+    """
 
     major: float = 0.80
-    window: float = 120.0
+    window: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,26 @@ functions on a simulated world, so a rehearsal in virtual time judges what the s
 
 from __future__ import annotations
 
+import re
+import ssl
+import time
+import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field
+import aiohttp
+import structlog
+from aiohttp import http_exceptions
+from pydantic import AfterValidator, Field
+from yarl import URL
 
-from monitor.core.observation import Answer, Check
+from monitor.core.answer import redact
+from monitor.core.observation import Answer, Check, Failure, Phase, Timings, TransportError
 from monitor.core.outcome import Depth
+from monitor.pipeline import Progress
 from monitor.spec import Duration, Secret, Spec
 
 BODY_BYTES_MAX = 256 * 1024
@@ -22,6 +34,59 @@ BODY_BYTES_MAX = 256 * 1024
 
 HEADER_BYTES_MAX = 32 * 1024
 """How long all headers of an answer may be."""
+
+MESSAGE_CHARS_MAX = 200
+"""How long the message of a transport error may be."""
+
+_HIDDEN = "[hidden]"
+
+URL_CHARS_MAX = 2000
+"""How long a configured URL may be."""
+
+
+def check_url(value: str) -> str:
+    """`value`, if it is a URL that a probe may ask.
+
+    Raises:
+        ValueError: it is not http(s), has no host, carries a user name or a password (a secret
+            would show in every log line), or holds a character that no URL may hold.
+    """
+    if len(value) > URL_CHARS_MAX or not re.fullmatch(r"[!-~]+", value):
+        msg = f"a URL is written in printable ASCII without spaces, {URL_CHARS_MAX} long at most"
+        raise ValueError(msg)
+    try:
+        parts = urlsplit(value)
+        host, _port = parts.hostname, parts.port
+    except ValueError as problem:
+        msg = f"this is no URL: {problem}"
+        raise ValueError(msg) from None
+    if parts.scheme not in ("http", "https") or not host:
+        msg = "a URL begins with https:// or http:// and names a host"
+        raise ValueError(msg)
+    if "@" in parts.netloc:
+        msg = "a URL must not carry a user name or a password"
+        raise ValueError(msg)
+    return value
+
+
+def check_proxy(value: str) -> str:
+    """`value`, if it names an egress proxy: `http://[user:password@]host:port`.
+
+    Raises:
+        ValueError: it does not. The message never repeats the value, which may hold a password.
+    """
+    try:
+        proxy = URL(value)
+    except ValueError:
+        proxy = URL()
+    if proxy.scheme != "http" or not proxy.host or proxy.path not in ("", "/"):
+        msg = "an egress proxy is written http://host:port; https targets go through CONNECT"
+        raise ValueError(msg)
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(check_url)]
+"""An absolute http or https URL without user name and password."""
 
 
 class ProbeSpec(Spec):
@@ -51,16 +116,61 @@ class ProbeSpec(Spec):
     """Name of the key it uses, under `credentials`."""
 
 
+class Trail:
+    """What a run leaves behind as it goes: its phases, the one under way, the certificates."""
+
+    def __init__(self, progress: Progress, now: Callable[[], float] = time.perf_counter) -> None:
+        """`progress` is told of each phase; `now` gives the machine's seconds."""
+        self._progress = progress
+        self._now = now
+        self._began = self._since = now()
+        self._running: Phase | None = None
+        self._spent: dict[Phase, float] = {}
+        self.certificate_expires: datetime | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that began last."""
+        return self._progress.phase
+
+    def enter(self, phase: Phase | None) -> None:
+        """`phase` begins (None: none does), and whichever was under way ends."""
+        moment = self._now()
+        if self._running is not None:
+            spent = self._spent.get(self._running, 0.0)
+            self._spent[self._running] = spent + moment - self._since
+        self._since, self._running = moment, phase
+        if phase is not None:
+            self._progress.phase = phase
+
+    def certificate(self, certificate: Any) -> None:
+        """Take note of the peer's `certificate`, as `getpeercert()` gives it."""
+        ends = certificate.get("notAfter") if isinstance(certificate, dict) else None
+        if isinstance(ends, str):
+            expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)
+            known = self.certificate_expires
+            self.certificate_expires = expires if known is None else min(known, expires)
+
+    def timings(self) -> Timings:
+        """The phases so far; ends the one under way."""
+        self.enter(None)
+        # Rounding must not make the parts longer than the whole.
+        total = max(self._since - self._began, sum(self._spent.values()))
+        return Timings(total=total, **{phase.value: took for phase, took in self._spent.items()})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """What to ask over HTTP."""
+    """What to ask over HTTP. Its headers may hold a key, so they stay out of its `repr`."""
 
     method: Literal["GET", "HEAD", "POST"]
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     redirects_max: int = 0
     body_bytes_max: int = BODY_BYTES_MAX
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Texts that are blanked out wherever they come back: in the answer, a message, a log line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +213,8 @@ class ProbeKind(Generic[S]):
         read: (spec, reply) to the facts. Pure.
         model: (spec) to the model it asks, or None.
         paid: (spec) to whether a run costs money.
+        answered_means_vendor: (spec) to whether any HTTP answer proves the path to the vendor,
+            since no one else can give one.
     """
 
     name: str
@@ -111,6 +223,157 @@ class ProbeKind(Generic[S]):
     read: Callable[[S, HttpReply], Reading]
     model: Callable[[S], str | None] = lambda _spec: None
     paid: Callable[[S], bool] = lambda _spec: False
+    answered_means_vendor: Callable[[S], bool] = lambda _spec: False
 
 
 AnyKind = ProbeKind[Any]
+
+
+class OnlyOnceError(aiohttp.ClientError):
+    """Carries a broken connection past the client's own retry: see `_http.only_once`."""
+
+    def __init__(self, cause: Exception) -> None:
+        """`cause` is what broke."""
+        super().__init__("not tried again")
+        self.cause = cause
+
+
+class RefusedError(Exception):
+    """We stopped a conversation ourselves: a limit was passed."""
+
+    def __init__(self, kind: Failure, message: str) -> None:
+        """`kind` and `message` go into the transport error as they are."""
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table: exceptions, what they are (None: as the phase says), the words."""
+
+    caught: type[BaseException] | tuple[type[BaseException], ...]
+    kind: Failure | None
+    say: Callable[[Any], str]
+
+
+def _reason(problem: BaseException | None) -> str:
+    """What the system says of `problem`, without addresses or file names."""
+    # Only errors that OpenSSL itself raised have these two attributes.
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return str(getattr(problem, "verify_message", "") or "certificate verify failed")
+    if isinstance(problem, ssl.SSLError):
+        reason = str(getattr(problem, "reason", "") or "TLS failure")
+        return reason.replace("_", " ").lower()
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    return type(problem).__name__
+
+
+_INCOMPLETE = (http_exceptions.ContentLengthError, http_exceptions.TransferEncodingError)
+
+# In order: the first row that fits speaks. What no row fits is our own fault (`INTERNAL`).
+_TABLE: tuple[_Row, ...] = (
+    _Row(
+        aiohttp.ClientConnectorDNSError,
+        Failure.DNS,
+        lambda e: f"the name does not resolve: {_reason(e.os_error)}",
+    ),
+    _Row(
+        aiohttp.ClientHttpProxyError,
+        Failure.PROXY,
+        lambda e: f"the egress proxy answered {e.status} to CONNECT",
+    ),
+    _Row(
+        aiohttp.ClientProxyConnectionError,
+        Failure.PROXY,
+        lambda e: f"cannot connect to the egress proxy: {_reason(e.os_error)}",
+    ),
+    _Row(
+        aiohttp.ClientConnectorCertificateError,
+        Failure.TLS,
+        lambda e: f"the certificate is refused: {_reason(e.certificate_error)}",
+    ),
+    _Row(aiohttp.ClientConnectorError, None, lambda e: _reason(e.os_error)),
+    _Row(
+        aiohttp.ServerDisconnectedError, None, lambda _e: "the connection ended without an answer"
+    ),
+    _Row(http_exceptions.LineTooLong, Failure.TOO_LARGE, lambda _e: "a header is too long"),
+    _Row(_INCOMPLETE, Failure.RESET, lambda _e: "the body ended before it was whole"),
+    _Row(
+        http_exceptions.ContentEncodingError,
+        Failure.PROTOCOL,
+        lambda _e: "the body cannot be decompressed",
+    ),
+    _Row(
+        (aiohttp.ClientResponseError, http_exceptions.HttpProcessingError),
+        Failure.PROTOCOL,
+        lambda e: f"this is not HTTP: {e.message}",
+    ),
+    _Row(aiohttp.ClientPayloadError, Failure.RESET, lambda _e: "the body broke off"),
+    _Row(RefusedError, None, str),
+    _Row((aiohttp.ClientConnectionError, OSError), None, _reason),
+)
+
+_BY_PHASE = {Phase.DNS: Failure.DNS, Phase.CONNECT: Failure.CONNECT, Phase.TLS: Failure.TLS}
+
+
+def _root(problem: BaseException) -> BaseException:
+    """The exception that says most: the client wraps the parser's own."""
+    if isinstance(problem, OnlyOnceError):
+        return _root(problem.cause)
+    cause = problem.__cause__
+    if isinstance(cause, http_exceptions.HttpProcessingError):
+        return _root(cause)
+    return problem
+
+
+def transport_error(problem: Exception, phase: Phase, *, proxied: bool) -> TransportError:
+    """What `problem`, met in `phase`, is in our words.
+
+    Args:
+        problem: what the library raised.
+        phase: the phase that was under way.
+        proxied: the run goes through an egress proxy, whose failures are not the target's: until
+            the tunnel stands there is nothing but the proxy to blame.
+    """
+    root = _root(problem)
+    row = next((row for row in _TABLE if isinstance(root, row.caught)), None)
+    if row is None:
+        return TransportError(
+            kind=Failure.INTERNAL,
+            phase=phase,
+            message=f"{type(root).__name__} in the monitor itself; its log has the details",
+        )
+    kind = root.kind if isinstance(root, RefusedError) else row.kind
+    kind = kind or _BY_PHASE.get(phase, Failure.RESET)
+    if proxied and phase in (Phase.DNS, Phase.CONNECT):
+        kind = Failure.PROXY
+    return TransportError(kind=kind, phase=phase, message=redact(row.say(root))[:MESSAGE_CHARS_MAX])
+
+
+def report_bug(problem: BaseException, secrets: tuple[str, ...] = ()) -> None:
+    """Log a failure of our own: where, and what, without `secrets` and without local variables."""
+    structlog.get_logger().error(
+        "run.failed_inside",
+        error=type(problem).__name__,
+        detail=hide(redact(str(problem)), secrets),
+        traceback="".join(traceback.format_tb(problem.__traceback__)),
+    )
+
+
+def hide(text: str, secrets: tuple[str, ...]) -> str:
+    """`text` without the secrets that the other side, or a library, put into it."""
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def hide_in(reply: HttpReply | None, secrets: tuple[str, ...]) -> HttpReply | None:
+    """`reply` without the secrets that it sends back to us."""
+    if reply is None or not secrets:
+        return reply
+    body = reply.body
+    for secret in secrets:
+        body = body.replace(secret.encode(), _HIDDEN.encode())
+    headers = tuple((name, hide(value, secrets)) for name, value in reply.headers)
+    return replace(reply, body=body, headers=headers)

@@ -1,0 +1,36 @@
+# Everything to type here. Needs Python 3.11 or newer and make; .ci/setup brings the rest into .venv.
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test demo check integration fix bench clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run: $(READY) ## the daemon on config/claude.yaml, state in data/
+	@mkdir -p data && exec $(BIN)/python -m monitor run
+
+test: $(READY) ## every suite; what needs a browser or Prometheus is skipped where there is none
+	@$(BIN)/python -m pytest -q -n 2
+
+demo: $(READY) ## a past outage against the whole daemon: no network, no key
+	@$(BIN)/python -m monitor demo
+
+check: $(READY) ## the gate: format, lint, types, layers, lock, spelling, tests with coverage
+	@.ci/check
+
+integration: $(READY) ## the tests that need other programs; an absent one is a failure
+	@CLAUDE_UPTIME_REQUIRE_INTEGRATION=1 $(BIN)/python -m pytest -m integration
+
+fix: $(READY) ## repair format and what the linter can repair safely
+	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
+
+bench: $(READY) ## measure cost against its targets, into build/bench.json
+	@$(BIN)/python tests/bench/bench.py
+
+clean: ## remove what was built and cached; data/ stays
+	@rm -rf .venv build dist htmlcov .coverage .coverage.* .*_cache .hypothesis
+
+$(READY): pyproject.toml uv.lock .ci/setup
+	@.ci/setup && touch $@

@@ -1,0 +1,7 @@
+"""The composition root: the only place where everything meets."""
+
+from __future__ import annotations
+
+from monitor.app.daemon import Daemon, StartError
+
+__all__ = ["Daemon", "StartError"]

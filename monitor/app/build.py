@@ -1,0 +1,93 @@
+"""From the configuration to working parts: probes, control targets, notifiers, audience."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from pathlib import Path
+
+from monitor import __version__, notify, probes
+from monitor.clock import Clock
+from monitor.config.schema import Config
+from monitor.core.plan import Plan
+from monitor.delivery import Notifier
+from monitor.notify._addressees import Addressees
+from monitor.notify._base import AnyKind, NotifierContext, NotifierSpec, Wording
+from monitor.probes import BoundProbe, HttpControl, ProbeContext
+
+
+def salt_of(vantage: str) -> bytes:
+    """What keys are hashed with, so that fingerprints cannot be compared between installations.
+
+    A key has too many bits to be guessed from its hash; the salt need not be secret.
+    """
+    return f"claude-uptime/{vantage}".encode()
+
+
+def probe_context(config: Config, clock: Clock, lookups: Executor) -> ProbeContext:
+    """What all runs share.
+
+    Raises:
+        ValueError: the proxy or the CA file is of no use; one line, without secrets.
+    """
+    proxy, ca_file = config.egress.proxy, config.egress.ca_file
+    return probes.context(
+        clock,
+        probes.user_agent(__version__, config.contact),
+        lookups,
+        proxy=proxy.reveal() if proxy else None,
+        ca_file=Path(ca_file) if ca_file else None,
+    )
+
+
+def bound_probes(config: Config, plan: Plan, context: ProbeContext) -> dict[str, BoundProbe]:
+    """Every enabled probe, ready to be asked, by name."""
+    kinds = {kind.name: kind for kind in probes.kinds()}
+    specs = {spec.name: spec for spec in config.probes}
+    bound: dict[str, BoundProbe] = {}
+    for each in plan.enabled():
+        credential = config.credentials.get(each.credential_name or "")
+        key = credential.api_key if credential else None
+        bound[each.name] = BoundProbe(kinds[each.kind], specs[each.name], each, key, context)
+    return bound
+
+
+def control_probe(context: ProbeContext) -> HttpControl:
+    """Asks the control targets the way probes ask theirs."""
+    return HttpControl(context)
+
+
+Configured = tuple[AnyKind, NotifierSpec]
+"""One configured notifier: its kind and its spec."""
+
+
+def configured(config: Config) -> tuple[Configured, ...]:
+    """Every configured notifier, in order."""
+    kinds = {kind.name: kind for kind in notify.kinds()}
+    return tuple((kinds[spec.kind], spec) for spec in config.notifiers)
+
+
+def notifiers(config: Config, clock: Clock, lookups: Executor) -> tuple[Notifier, ...]:
+    """The senders of the notifiers that are enabled.
+
+    Raises:
+        ValueError: a file that the configuration names cannot be used; one line.
+    """
+    context = NotifierContext(
+        clock=clock,
+        user_agent=probes.user_agent(__version__, config.contact),
+        proxy=config.egress.proxy,
+        ca_file=config.egress.ca_file,
+        executor=lookups,
+    )
+    return tuple(
+        kind.build(spec, context)
+        for kind, spec in configured(config)
+        if kind.disabled(spec) is None
+    )
+
+
+def audience(config: Config) -> Addressees:
+    """Who hears of an event, and in which words."""
+    titles = {name: spec.title for name, spec in config.components.items()}
+    wording = Wording(external_url=config.web.external_url, titles=titles)
+    return Addressees(configured(config), wording)

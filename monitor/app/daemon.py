@@ -1,0 +1,257 @@
+"""The daemon: what is started in which order, what runs beside what, and how it stops.
+
+Start: database, memory of the engine, web server (so that a start that takes long is seen),
+delivery, schedule. Stop is the reverse, with one rule more: what is under way is given time before
+it is cut.
+
+    say not ready → begin no more runs → drain the running ones → abort the rest (recorded as our
+    own doing) → last commit → try delivery once more → stop the web server → close the database
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import structlog
+
+from monitor import __version__
+from monitor.app.build import (
+    audience,
+    bound_probes,
+    control_probe,
+    notifiers,
+    probe_context,
+    salt_of,
+)
+from monitor.app.memory import recall
+from monitor.app.purse import Purse
+from monitor.app.runlog import RunLog
+from monitor.app.views import Scrape, Vitals
+from monitor.clock import Clock
+from monitor.config.schema import Config
+from monitor.core.effects import StatusView
+from monitor.core.engine import Engine
+from monitor.core.observation import Origin
+from monitor.core.plan import staggered_offsets
+from monitor.delivery import Courier, DeliveryPolicy
+from monitor.metrics.feed import Metrics
+from monitor.pipeline import Pipeline, Sink
+from monitor.probes import LookupThreads
+from monitor.scheduler import CONCURRENCY_MAX, Asked, Pulse, Runner
+from monitor.storage.database import Database, StorageError, open_database
+from monitor.storage.outbox import SqlOutbox
+from monitor.storage.retention import prune
+from monitor.storage.store import Store
+from monitor.web.ports import WebDeps
+from monitor.web.server import WebError, WebServer, create_app
+
+TICK_SECONDS = 1.0
+PRUNE_SECONDS = 3600.0
+DELIVERY_LOOKUPS = 4
+"""Threads for the name look-ups of deliveries, so that those of probes never wait for them."""
+
+DRAIN_SECONDS = 3.5
+STORE_SECONDS = 1.5
+COURIER_SECONDS = 1.0
+"""Machine seconds for each step of the stop: under eight together."""
+
+log = structlog.get_logger("monitor")
+
+
+class StartError(Exception):
+    """The daemon cannot start; its text is one line that says why and what to do."""
+
+
+class Daemon:
+    """One daemon. `run` runs it until `stop` is set."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        sinks: Sequence[Sink] = (),
+    ) -> None:
+        """Build what needs no I/O.
+
+        Args:
+            config: the validated configuration.
+            clock: the machine's, or a faster one for a rehearsal.
+            rng: spreads the retries of deliveries.
+            sinks: who else hears of every effect.
+
+        Raises:
+            StartError: a file that the configuration names cannot be used.
+        """
+        self.config = config
+        self.plan = config.plan(salt_of(config.vantage))
+        self.engine = Engine(self.plan, config.policy())
+        self.started = asyncio.Event()
+        self.port = 0
+        self._clock = clock
+        self._rng = rng
+        self._sinks = tuple(sinks)
+        self._lookups = LookupThreads(CONCURRENCY_MAX)
+        self._deliveries = LookupThreads(DELIVERY_LOOKUPS)
+        try:
+            self._context = probe_context(config, clock, self._lookups)
+            self._notifiers = notifiers(config, clock, self._deliveries)
+        except ValueError as error:
+            raise StartError(str(error)) from None
+        self._probes = bound_probes(config, self.plan, self._context)
+        self._control = control_probe(self._context)
+        self._metrics = Metrics(
+            self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
+        )
+        self._purse = Purse(config, clock)
+        self._pulse = Pulse(clock, self._metrics)
+
+    def status(self) -> StatusView:
+        """How things stand now."""
+        return self.engine.status(self._pipeline.now())
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then stop in order.
+
+        Raises:
+            StartError: the database or the web address cannot be used.
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(self._lookups.shutdown, wait=False)
+            stack.callback(self._deliveries.shutdown, wait=False)
+            try:
+                database = await open_database(self.config.storage.url)
+            except StorageError as error:
+                raise StartError(str(error)) from None
+            stack.push_async_callback(database.close)
+            await self._serve(database, stop, stack)
+
+    async def _serve(self, database: Database, stop: asyncio.Event, stack: AsyncExitStack) -> None:
+        """With the database open: join the parts and run them."""
+        store = Store(database, self.plan.vantage, self._clock)
+        outbox = SqlOutbox(database, self.plan.vantage)
+        self.engine = await recall(store, self.plan, self.config.policy(), self._clock)
+        await self._purse.recall(store)
+        self._metrics.resume(self.engine.open_incidents())
+        self._pipeline = Pipeline(
+            self.engine,
+            self._clock,
+            journal=store,
+            audience=audience(self.config),
+            sinks=(self._metrics, RunLog(), *self._sinks),
+            watch=self._pulse,
+        )
+        courier = Courier(
+            outbox, self._notifiers, self._clock, self._rng, DeliveryPolicy(), self._metrics
+        )
+        store.on_committed(courier.wake)
+        vitals = Vitals(self._clock, self._pulse, store, outbox, self._notifiers)
+        web = self._web(store, vitals)
+        try:
+            await web.start()
+        except WebError as error:
+            raise StartError(str(error)) from None
+        stack.push_async_callback(web.stop)
+        self.port = web.port
+        await store.start()
+        await self._work(stop, store, database, courier, vitals)
+
+    def _web(self, store: Store, vitals: Vitals) -> WebServer:
+        deps = WebDeps(
+            plan=self.plan,
+            version=__version__,
+            status=self,
+            incidents=store,
+            health=vitals,
+            scrape=Scrape(self._metrics, self.status, vitals, store),
+            external_url=self.config.web.external_url,
+            store_errors=(StorageError,),
+        )
+        return WebServer(create_app(deps), self.config.web.host, self.config.web.port)
+
+    async def _work(
+        self,
+        stop: asyncio.Event,
+        store: Store,
+        database: Database,
+        courier: Courier,
+        vitals: Vitals,
+    ) -> None:
+        """Everything that runs beside everything else, until the stop."""
+        runner = Runner(self._clock, self._metrics, self._ask, self._check_control)
+        self._pipeline.conduct(runner)
+        offsets = staggered_offsets(self.plan.enabled())
+        asked = tuple(
+            Asked(name=p.name, interval=p.interval, offset=offsets[p.name])
+            for p in self.plan.enabled()
+        )
+        control = self.plan.control_interval if self.plan.controls else None
+        async with asyncio.TaskGroup() as tasks:
+            delivering = tasks.create_task(courier.run(), name="courier")
+            beating = tasks.create_task(self._pulse.beat(), name="pulse")
+            ticking = tasks.create_task(self._tick(runner, vitals), name="tick")
+            pruning = tasks.create_task(self._prune(database), name="prune")
+            probing = tasks.create_task(runner.serve(asked, control), name="schedule")
+            self._pipeline.carry_out(self.engine.resume(self._pipeline.now()))
+            vitals.serving = True
+            self.started.set()
+            log.info("daemon.started", version=__version__, port=self.port, probes=len(asked))
+            await stop.wait()
+            log.info("daemon.stopping")
+            vitals.serving = False
+            left = await runner.drain(self._scaled(DRAIN_SECONDS))
+            for task in (probing, ticking, pruning, beating):
+                task.cancel()
+            await asyncio.wait((probing, ticking, pruning, beating))
+            self._pipeline.store_memory()
+            unwritten = await store.stop(self._scaled(STORE_SECONDS))
+            await courier.stop(self._scaled(COURIER_SECONDS))
+            await delivering
+            log.info("daemon.stopped", aborted_runs=left, unwritten=str(unwritten or "nothing"))
+
+    def _scaled(self, machine_seconds: float) -> float:
+        """Seconds of the clock that last `machine_seconds` of the machine."""
+        return machine_seconds / self._clock.real(1.0)
+
+    async def _ask(self, name: str, origin: Origin) -> None:
+        """One run of one probe, if the day's money allows it."""
+        probe = self._probes[name]
+        if not self._purse.allows(probe.plan, origin):
+            self._metrics.skipped(name, "budget")
+            return
+        judged = await self._pipeline.run(probe, origin)
+        self._purse.pay(probe.plan, judged.observation)
+
+    async def _check_control(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for target in self.plan.controls:
+                tasks.create_task(self._pipeline.control(self._control, target))
+
+    async def _tick(self, runner: Runner, vitals: Vitals) -> None:
+        """Once a second: what follows from time alone."""
+        while True:
+            try:
+                runner.watch()
+                self._pipeline.tick()
+                await vitals.look()
+            except StorageError as error:
+                log.warning("store.unreadable", error=str(error))
+            except Exception:
+                log.exception("tick.failed")
+            await self._clock.sleep(TICK_SECONDS)
+
+    async def _prune(self, database: Database) -> None:
+        """Once an hour: forget runs that are older than they are kept."""
+        keep = timedelta(seconds=self.config.storage.keep_runs)
+        while True:
+            await self._clock.sleep(PRUNE_SECONDS)
+            try:
+                gone = await prune(database, self.plan.vantage, keep, self._clock.now())
+                log.debug("store.pruned", rows=gone)
+            except StorageError as error:
+                log.warning("store.prune_failed", error=str(error))

@@ -1,0 +1,72 @@
+"""What the engine remembers over a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from monitor.clock import Clock
+from monitor.core.engine import Engine
+from monitor.core.moment import Moment
+from monitor.core.outcome import Counts, counts_as
+from monitor.core.plan import Plan
+from monitor.core.policy import Policy
+from monitor.core.window import Entry
+from monitor.storage.rows import StoredRun
+from monitor.storage.store import Store
+
+WINDOW_SECONDS = 3600.0
+"""How far back stored runs are taken into the windows when there is no snapshot."""
+
+log = structlog.get_logger("monitor")
+
+
+async def recall(store: Store, plan: Plan, policy: Policy, clock: Clock) -> Engine:
+    """An engine that knows what the one before it knew.
+
+    The last snapshot was committed with whatever was announced last, or at most half a minute
+    before the end; the runs stored after it complete the windows and announce nothing.
+
+    Raises:
+        StorageError: the store cannot be read.
+    """
+    engine = Engine(plan, policy)
+    now = Moment(mono=clock.monotonic(), wall=clock.now())
+    since = now.wall - timedelta(seconds=WINDOW_SECONDS)
+    saved = await store.load_snapshot()
+    if saved is not None:
+        try:
+            engine.restore(saved[1], now)
+            since = max(since, saved[0])
+        except ValueError as error:
+            log.warning("engine.snapshot_unusable", error=str(error))
+            engine = Engine(plan, policy)
+    stored = await store.runs_since(since)
+    engine.remember(entries(stored, now), await store.proven_probes())
+    return engine
+
+
+def entries(stored: Sequence[StoredRun], now: Moment) -> list[Entry]:
+    """Stored runs as entries of the windows: only those that counted."""
+    found: list[Entry] = []
+    for run in stored:
+        counts = counts_as(run.outcome)
+        if counts is Counts.EXCLUDED:
+            continue
+        found.append(
+            Entry(
+                run_id=run.run_id,
+                probe=run.probe,
+                at=run.at,
+                started=now.mono - (now.wall - run.at).total_seconds(),
+                bad=counts is Counts.BAD,
+                answered=run.answered,
+                outcome=run.outcome,
+                reason=run.reason,
+                request_id=run.request_id,
+                cf_ray=run.cf_ray,
+            )
+        )
+    return found

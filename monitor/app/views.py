@@ -1,0 +1,108 @@
+"""What the web layer reads besides the past: the daemon's own health and the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from monitor.clock import Clock
+from monitor.core.effects import StatusView
+from monitor.delivery import Notifier
+from monitor.metrics.feed import Metrics
+from monitor.metrics.labels import Backlog
+from monitor.scheduler import Pulse
+from monitor.storage.outbox import SqlOutbox
+from monitor.storage.store import Store
+from monitor.web.ports import DeliveryHealth, Health
+
+ALIVE_SECONDS = 15.0
+"""Machine seconds without a beat of the loop after which it is not alive."""
+
+LAG_SECONDS = 60.0
+"""How far back the worst delay of the loop is looked for."""
+
+
+class Vitals:
+    """How the daemon itself does. Fits `web.ports.HealthReader`."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        pulse: Pulse,
+        store: Store,
+        outbox: SqlOutbox,
+        notifiers: Sequence[Notifier],
+    ) -> None:
+        """Not serving yet."""
+        self._clock = clock
+        self._pulse = pulse
+        self._store = store
+        self._outbox = outbox
+        self._names = tuple(each.name for each in notifiers)
+        self._waiting: dict[str, tuple[int, datetime | None]] = {}
+        self.serving = False
+
+    async def look(self) -> None:
+        """Look into the outbox, so that `health` needs no I/O.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        for name in self._names:
+            backlog = await self._outbox.pending(name)
+            self._waiting[name] = (backlog.waiting, backlog.oldest_created_at)
+
+    def health(self) -> Health:
+        """As of now."""
+        now = self._clock.monotonic()
+        lag = self._pulse.worst_since(now - LAG_SECONDS / self._clock.real(1.0))
+        return Health(
+            alive=self._clock.real(now - self._pulse.beaten) < ALIVE_SECONDS,
+            serving=self.serving,
+            loop_lag=self._clock.real(lag),
+            store=self._store.health(),
+            deliveries=tuple(
+                DeliveryHealth(notifier=name, pending=pending, oldest_age=age)
+                for name, pending, age in self._backlog()
+            ),
+        )
+
+    def backlog(self) -> tuple[Backlog, ...]:
+        """The same for the metrics."""
+        return tuple(
+            Backlog(notifier=name, pending=pending, oldest_age=age)
+            for name, pending, age in self._backlog()
+        )
+
+    def _backlog(self) -> list[tuple[str, int, float]]:
+        now = self._clock.now()
+        return [
+            (name, pending, max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
+            for name in self._names
+            for pending, oldest in (self._waiting.get(name, (0, None)),)
+        ]
+
+
+class Scrape:
+    """The metrics. Fits `web.ports.ScrapeSource`."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        status: Callable[[], StatusView],
+        vitals: Vitals,
+        store: Store,
+    ) -> None:
+        """Join what is counted with what is looked up."""
+        self._metrics = metrics
+        self._status = status
+        self._vitals = vitals
+        self._store = store
+
+    async def refresh(self) -> None:
+        """Bring the gauges up to now."""
+        self._metrics.refresh(self._status(), self._vitals.backlog(), self._store.health())
+
+    def render(self, *, openmetrics: bool) -> bytes:
+        """The metrics as text."""
+        return self._metrics.render(openmetrics=openmetrics)

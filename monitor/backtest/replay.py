@@ -1,0 +1,293 @@
+"""Plays a scenario through the engine in virtual time, with no socket and no waiting.
+
+The same configuration, the same simulated world, the same reading of its answers and the same
+engine as in the daemon; only the clock is another one, and the wire is left out. One queue of
+events holds what the scheduler would do: beats on the grid, extra runs, soft deadlines, ends of
+runs and control targets.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from urllib.parse import urlsplit
+
+from monitor.core.effects import (
+    Announce,
+    CheckControl,
+    ControlResult,
+    Effect,
+    RequestBurst,
+    SetCadence,
+)
+from monitor.core.engine import Engine
+from monitor.core.incident import Event
+from monitor.core.moment import Moment
+from monitor.core.observation import (
+    Failure,
+    Observation,
+    Origin,
+    Phase,
+    Timings,
+    TransportError,
+)
+from monitor.core.plan import ControlPlan, Plan, ProbePlan, staggered_offsets
+from monitor.core.policy import Policy
+from monitor.probes import AnyKind, HttpReply, ProbeSpec
+from monitor.simulation.exchange import SimRequest, SimResponse, Transport
+from monitor.simulation.world import World
+from monitor.spec import Secret
+
+TICK_SECONDS = 1.0
+SWEEP_GAP = 0.1
+REFUSED_SECONDS = 0.01
+CONTROL_TIMEOUT = 3.0
+CONTROL_NAME = ""
+"""The control targets' place among the beats; no probe is called so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One enabled probe: its plan, and how to ask and read."""
+
+    plan: ProbePlan
+    kind: AnyKind
+    spec: ProbeSpec
+    key: Secret | None
+
+
+@dataclass(slots=True)
+class Record:
+    """What came of a rehearsal."""
+
+    events: list[Event] = field(default_factory=list)
+    runs: int = 0
+
+
+class Rehearsal:
+    """One scenario, one plan, one policy, one source of chance (inside the world)."""
+
+    def __init__(
+        self, world: World, plan: Plan, policy: Policy, questions: tuple[Question, ...]
+    ) -> None:
+        """Ready to `play`."""
+        self._world = world
+        self._plan = plan
+        self._questions = {question.plan.name: question for question in questions}
+        self.engine = Engine(plan, policy)
+        self.record = Record()
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._now = 0.0
+        self._ticked = 0.0
+        self._running: set[str] = set()
+        self._bursts: dict[str, int] = {}
+        self._beats: dict[str, tuple[float, float, int]] = {}
+        self._controls_open = 0
+
+    def play(self) -> Record:
+        """Play the scenario from its start to its end."""
+        scenario = self._world.scenario
+        length = (scenario.end - scenario.start).total_seconds()
+        offsets = staggered_offsets(self._plan.enabled())
+        for place, name in enumerate(self._questions):
+            self._at(place * SWEEP_GAP, partial(self._launch, name, Origin.SWEEP))
+            self._beat(name, self._questions[name].plan.interval, offsets[name])
+        if self._plan.controls:
+            self._check_controls()
+            self._beat(CONTROL_NAME, self._plan.control_interval, self._plan.control_interval)
+        while self._queue and self._queue[0][0] <= length:
+            self._now, _, action = heapq.heappop(self._queue)
+            action()
+            if self._now - self._ticked >= TICK_SECONDS:
+                self._ticked = self._now
+                self._carry_out(self.engine.tick(self._moment()))
+        return self.record
+
+    def _moment(self) -> Moment:
+        start = self._world.scenario.start
+        return Moment(mono=self._now, wall=start + timedelta(seconds=self._now))
+
+    def _at(self, when: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._queue, (when, next(self._order), action))
+
+    # ------------------------------------------------------------ the schedule
+
+    def _beat(self, name: str, interval: float, offset: float) -> None:
+        """Beat for `name` from `offset` seconds from now on; an older beat of it dies out."""
+        version = self._beats[name][2] + 1 if name in self._beats else 0
+        due = self._now + offset
+        self._beats[name] = (interval, due, version)
+        self._at(due, lambda: self._strike(name, version))
+
+    def _strike(self, name: str, version: int) -> None:
+        interval, _, newest = self._beats[name]
+        if version != newest:
+            return
+        self._beats[name] = (interval, self._now + interval, version)
+        self._at(self._now + interval, lambda: self._strike(name, version))
+        if name == CONTROL_NAME:
+            self._check_controls()
+        else:
+            self._launch(name, Origin.SCHEDULED)
+
+    def _burst(self, effect: RequestBurst) -> None:
+        for place, (name, count) in enumerate(effect.runs):
+            known = name in self._bursts
+            self._bursts[name] = count
+            if not known:
+                wait = effect.gap * (place + 1) / len(effect.runs)
+                again = self._extra(name, effect.gap)
+                self._at(self._now + wait, again)
+
+    def _extra(self, name: str, gap: float) -> Callable[[], None]:
+        def run() -> None:
+            if self._bursts[name] <= 0:
+                del self._bursts[name]
+                return
+            self._bursts[name] -= 1
+            self._launch(name, Origin.BURST)
+            self._at(self._now + gap, run)
+
+        return run
+
+    def _cadence(self, effect: SetCadence) -> None:
+        for name in effect.probes:
+            interval = effect.interval or self._questions[name].plan.interval
+            due = min(max(self._beats[name][1], self._now), self._now + interval)
+            self._beat(name, interval, due - self._now)
+
+    # ------------------------------------------------------------ one run
+
+    def _launch(self, name: str, origin: Origin) -> None:
+        if name in self._running:
+            return
+        self._running.add(name)
+        question = self._questions[name]
+        moment = self._moment()
+        response = self._world.answer(_request(question), moment.wall)
+        observation = observe(question, response, moment, origin)
+        if observation.seconds > question.plan.soft_deadline:
+            self._at(moment.mono + question.plan.soft_deadline, lambda: self._soften(observation))
+        self._at(observation.ended, lambda: self._end(observation))
+
+    def _soften(self, observation: Observation) -> None:
+        plan = self._questions[observation.probe].plan
+        self._feed(
+            Observation(
+                run_id=observation.run_id,
+                probe=observation.probe,
+                at=observation.at,
+                started=observation.started,
+                ended=self._now,
+                timings=Timings(total=self._now - observation.started),
+                origin=observation.origin,
+                error=TransportError(
+                    kind=Failure.TIMEOUT,
+                    phase=Phase.FIRST_BYTE,
+                    message=f"no answer within {plan.soft_deadline:g} s",
+                ),
+                provisional=True,
+            )
+        )
+
+    def _end(self, observation: Observation) -> None:
+        self._running.discard(observation.probe)
+        self.record.runs += 1
+        self._feed(observation)
+
+    def _feed(self, observation: Observation) -> None:
+        self._carry_out(self.engine.feed(observation, self._moment()))
+
+    # ------------------------------------------------------------ control targets and effects
+
+    def _check_controls(self) -> None:
+        if self._controls_open:
+            return
+        for target in self._plan.controls:
+            moment = self._moment()
+            url = urlsplit(target.url)
+            request = SimRequest(method="GET", host=url.hostname or "", path=url.path or "/")
+            response = self._world.answer(request, moment.wall)
+            seconds = min(response.seconds, CONTROL_TIMEOUT)
+            good = response.transport is Transport.NONE and response.seconds <= CONTROL_TIMEOUT
+            self._controls_open += 1
+            ended = partial(self._control_ended, target, moment, good=good)
+            self._at(moment.mono + seconds, ended)
+
+    def _control_ended(self, target: ControlPlan, began: Moment, *, good: bool) -> None:
+        self._controls_open -= 1
+        result = ControlResult(
+            target=target.name, at=began.wall, started=began.mono, ended=self._now, ok=good
+        )
+        self._carry_out(self.engine.control(result, self._moment()))
+
+    def _carry_out(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, Announce):
+                self.record.events.append(effect.event)
+            elif isinstance(effect, RequestBurst):
+                self._burst(effect)
+            elif isinstance(effect, SetCadence):
+                self._cadence(effect)
+            elif isinstance(effect, CheckControl):
+                self._check_controls()
+
+
+def _request(question: Question) -> SimRequest:
+    asked = question.kind.request(question.spec, question.key)
+    url = urlsplit(asked.url)
+    path = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+    return SimRequest(
+        method=asked.method,
+        host=url.hostname or "",
+        path=path,
+        headers=asked.headers,
+        body=asked.body or b"",
+    )
+
+
+def observe(
+    question: Question, response: SimResponse, began: Moment, origin: Origin
+) -> Observation:
+    """What a probe would have seen of `response`, had it asked at `began`."""
+    plan = question.plan
+    error: TransportError | None = None
+    seconds = response.seconds
+    if response.transport is Transport.REFUSED:
+        seconds = REFUSED_SECONDS
+        error = _error(Failure.CONNECT, Phase.CONNECT, "connection refused")
+    elif seconds > plan.timeout:
+        waiting = Phase.FIRST_BYTE if response.delay > plan.timeout else Phase.TRANSFER
+        seconds = plan.timeout
+        error = _error(Failure.TIMEOUT, waiting, f"no answer within {plan.timeout:g} s")
+    elif response.transport is Transport.RESET:
+        error = _error(Failure.RESET, Phase.FIRST_BYTE, "connection reset by peer")
+    if response.transport is Transport.HANG:
+        error = _error(Failure.TIMEOUT, Phase.FIRST_BYTE, f"no answer within {plan.timeout:g} s")
+    reading = None
+    if error is None:
+        reply = HttpReply(status=response.status, headers=response.headers, body=response.body)
+        reading = question.kind.read(question.spec, reply)
+    return Observation(
+        run_id=f"{plan.name}/{began.mono:.6f}",
+        probe=plan.name,
+        at=began.wall,
+        started=began.mono,
+        ended=began.mono + seconds,
+        timings=Timings(total=seconds, first_byte=seconds),
+        origin=origin,
+        answer=None if reading is None else reading.answer,
+        checks=() if reading is None else reading.checks,
+        error=error,
+        input_tokens=None if reading is None else reading.input_tokens,
+        output_tokens=None if reading is None else reading.output_tokens,
+    )
+
+
+def _error(kind: Failure, phase: Phase, message: str) -> TransportError:
+    return TransportError(kind=kind, phase=phase, message=message)

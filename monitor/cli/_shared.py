@@ -1,0 +1,51 @@
+"""What several commands do: find the configuration, run an event loop, wait for the end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import uvloop
+
+from monitor.config.load import load
+from monitor.config.places import config_file
+from monitor.config.schema import Config
+
+T = TypeVar("T")
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """`--config FILE`."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="configuration (default config/claude.yaml, or $CLAUDE_UPTIME_CONFIG)",
+    )
+
+
+def load_config(options: argparse.Namespace) -> Config:
+    """The configuration that the options name.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    return load(config_file(options.config, os.environ), os.environ)
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

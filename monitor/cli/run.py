@@ -1,0 +1,36 @@
+"""`run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from typing import Any
+
+from monitor import logs
+from monitor.app import Daemon
+from monitor.cli._shared import add_config, load_config, run_loop, stop_on_signals
+from monitor.clock import SystemClock
+from monitor.config.schema import Config
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser("run", help="run the daemon; SIGTERM stops it within 8 s")
+    add_config(parser)
+    parser.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Run until a signal comes."""
+    config = load_config(options)
+    style = "console" if sys.stderr.isatty() else config.log.format
+    logs.configure(config.log.level, style, config.secrets())
+    run_loop(_run(config))
+    return 0
+
+
+async def _run(config: Config) -> None:
+    stop = stop_on_signals()
+    daemon = Daemon(config, SystemClock(), random.Random())  # noqa: S311  # spreads retries
+    await daemon.run(stop)

@@ -1,0 +1,191 @@
+"""The `detection` section: the core's policy as people write it.
+
+Field names are those of `monitor/core/policy.py`, which also holds every default and says what each
+means; here durations and shares get their notation (`60s`, `33%`) and their bounds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pydantic import Field
+
+from monitor.core import policy
+from monitor.spec import Duration, Share, Spec, format_duration
+
+_FAST = policy.Fast()
+_SOLO = policy.Solo()
+_SLOW = policy.Slow()
+_RECOVER = policy.Recover()
+_CLOSE = policy.Close()
+_BURST = policy.Burst()
+_GUARD = policy.Guard()
+_SEVERITY = policy.Severity()
+_POLICY = policy.Policy()
+
+
+class FastSpec(Spec):
+    """Many bad runs at once, of at least two probes."""
+
+    window: Duration = Field(default=_FAST.window, gt=0)
+    """How far it looks back, at least; it grows with the intervals of the probes."""
+    ratio: Share = Field(default=_FAST.ratio, gt=0)
+    """Share of the runs in the window that must be bad."""
+    failures: int = Field(default=_FAST.failures, ge=2)
+    """Bad runs needed, no probe giving more than half."""
+    span: Duration = _FAST.span
+    """Time from the first to the last of them when at least `answered_min` are HTTP answers."""
+    span_unanswered: Duration = _FAST.span_unanswered
+    """The same for runs that never got an answer: a blip of the route looks like that too."""
+    answered_min: int = Field(default=_FAST.answered_min, ge=0)
+    """How many HTTP answers of the vendor prove that the route works."""
+    window_gaps: float = Field(default=_FAST.window_gaps, ge=0, le=1000)
+    """How many runs of the pool the window must hold, at least."""
+
+
+class SoloSpec(Spec):
+    """An unbroken run of bad runs of one probe."""
+
+    failures: int = Field(default=_SOLO.failures, ge=2)
+    """Bad runs needed."""
+    span: Duration = _SOLO.span
+    """Time from the first to the last of them: longer than the longest blip of one probe."""
+
+
+class SlowSpec(Spec):
+    """Episodes over a longer window: outages that come and go."""
+
+    window: Duration = Field(gt=0)
+    """How far it looks back, at least; it grows with the intervals of the probes."""
+    ratio: Share = Field(gt=0)
+    """Share of the runs in the window that must be bad."""
+    episodes: int = Field(ge=2)
+    """Episodes needed in a pool of four probes or more."""
+    episodes_three: int = Field(ge=2)
+    """Episodes needed in a pool of three."""
+    episodes_small: int = Field(ge=2)
+    """Episodes needed in a pool of one or two."""
+    span: Duration = _SLOW.span
+    """Time from the first to the last episode."""
+
+
+class RecoverSpec(Spec):
+    """When an incident counts as recovering."""
+
+    successes: int = Field(default=_RECOVER.successes, ge=1)
+    """Good runs in a row of the pool that opened it."""
+
+
+class CloseSpec(Spec):
+    """When an incident ends."""
+
+    window: Duration = Field(default=_CLOSE.window, gt=0)
+    """How long it must have been good."""
+    window_clean: Duration = Field(default=_CLOSE.window_clean, gt=0)
+    """The same after one clean step that failed for `clean_after` or longer."""
+    clean_after: Duration = _CLOSE.clean_after
+    """How long the failing phase of a clean step is, at least."""
+    ratio: Share = _CLOSE.ratio
+    """Share of the runs in that time that may be bad."""
+    min_samples: int = Field(default=_CLOSE.min_samples, ge=1)
+    """Runs needed."""
+    reopen_within: Duration = _CLOSE.reopen_within
+    """A breach this soon after the close continues the same incident."""
+    flaps_in: Duration = _CLOSE.flaps_in
+    """Time within which re-opens are counted."""
+    flaps: int = Field(default=_CLOSE.flaps, ge=1)
+    """So many re-opens double the window."""
+
+
+class BurstSpec(Spec):
+    """Extra runs after a bad one."""
+
+    gap: Duration = Field(default=_BURST.gap, ge=1)
+    """Time between them; a second at least."""
+    extra: int = Field(default=_BURST.extra, ge=0, le=1000)
+    """How many after one bad run; 0 switches bursts off."""
+    extra_per_hour: int = Field(default=_BURST.extra_per_hour, ge=0)
+    """How many in an hour, for each component."""
+    paid_extra: int = Field(default=_BURST.paid_extra, ge=0)
+    """How many of a probe that costs money, in one burst."""
+    paid_per_day: int = Field(default=_BURST.paid_per_day, ge=0)
+    """How many of all probes that cost money, in a day."""
+
+
+class GuardSpec(Spec):
+    """When the control targets excuse a bad run."""
+
+    before: Duration = _GUARD.before
+    """A control failure up to this long before a bad run excuses it."""
+    after: Duration = _GUARD.after
+    """A control failure up to this long after it does too."""
+    proven_for: Duration = Field(default=_GUARD.proven_for, gt=0)
+    """How long an answer proves a control target."""
+    wait: Duration = _GUARD.wait
+    """How long an opening waits for the control's word."""
+    announce_after: Duration = _GUARD.announce_after
+    """How long this host must be without network before that is announced."""
+
+
+class SeveritySpec(Spec):
+    """When an outage is a major one."""
+
+    major: Share = Field(default=_SEVERITY.major, gt=0)
+    """Share of bad runs in the deciding pool."""
+    window: Duration = Field(default=_SEVERITY.window, gt=0)
+    """Over this time."""
+
+
+def _slow(rule: policy.Slow) -> SlowSpec:
+    """A slow rule in the notation of the config."""
+    numbers = dataclasses.asdict(rule)
+    durations = {name: format_duration(numbers[name]) for name in ("window", "span")}
+    return SlowSpec.model_validate(numbers | durations)
+
+
+class DetectionSpec(Spec):
+    """How bad runs become an incident, and how it ends."""
+
+    fast: FastSpec = FastSpec()
+    """Many bad runs at once."""
+    solo: SoloSpec = SoloSpec()
+    """One probe, without a break."""
+    slow: tuple[SlowSpec, ...] = Field(
+        default=tuple(_slow(rule) for rule in _POLICY.slow), max_length=8
+    )
+    """Episodes over longer windows, one rule a window."""
+    recover: RecoverSpec = RecoverSpec()
+    """From open to recovering."""
+    close: CloseSpec = CloseSpec()
+    """From recovering to closed."""
+    burst: BurstSpec = BurstSpec()
+    """How a bad run is confirmed."""
+    guard: GuardSpec = GuardSpec()
+    """Whose network it is."""
+    severity: SeveritySpec = SeveritySpec()
+    """From a partial to a major outage."""
+    cadence: Duration = Field(default=_POLICY.cadence, gt=0)
+    """Time between the runs of a probe while its component is not well."""
+    stale_after: float = Field(default=_POLICY.stale_after, ge=1, le=1000)
+    """A probe unheard for so many of its intervals is stale."""
+    clock_drift: Duration = Field(default=_POLICY.clock_drift, gt=0)
+    """A wall clock that steps further than this has jumped."""
+    loop_late: Duration = Field(default=_POLICY.loop_late, gt=0)
+    """An event loop this late makes a time-out our own."""
+
+    def policy(self) -> policy.Policy:
+        """The same numbers as the core takes them: seconds, and shares between 0 and 1."""
+        return policy.Policy(
+            fast=policy.Fast(**self.fast.model_dump()),
+            solo=policy.Solo(**self.solo.model_dump()),
+            slow=tuple(policy.Slow(**rule.model_dump()) for rule in self.slow),
+            recover=policy.Recover(**self.recover.model_dump()),
+            close=policy.Close(**self.close.model_dump()),
+            burst=policy.Burst(**self.burst.model_dump()),
+            guard=policy.Guard(**self.guard.model_dump()),
+            severity=policy.Severity(**self.severity.model_dump()),
+            cadence=self.cadence,
+            stale_after=self.stale_after,
+            clock_drift=self.clock_drift,
+            loop_late=self.loop_late,
+        )

@@ -1,0 +1,90 @@
+"""From the configuration to the core's plan: what runs, what does not and why."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from monitor import probes
+from monitor.core.plan import ComponentPlan, ControlPlan, Plan, ProbePlan, Window
+from monitor.probes._base import ProbeSpec
+
+if TYPE_CHECKING:
+    from monitor.config.schema import Config
+
+FINGERPRINT_CHARS = 16
+"""How much of the salted hash of a key is kept: enough to tell keys apart."""
+
+
+def plan(config: Config, salt: bytes) -> Plan:
+    """The plan of `config`; `salt` is mixed into the fingerprints of keys."""
+    return Plan(
+        vantage=config.vantage,
+        components=tuple(
+            ComponentPlan(name=name, title=spec.title, statuspage_id=spec.statuspage_id)
+            for name, spec in config.components.items()
+        ),
+        probes=tuple(
+            _probe(config, spec, original, salt)
+            for spec, original in zip(config.probes, config.original.probes, strict=True)
+        ),
+        controls=tuple(
+            ControlPlan(name=target.name, url=target.url) for target in config.control.targets
+        ),
+        control_interval=config.control.interval,
+        maintenance=tuple(
+            Window(
+                starts=spec.starts, ends=spec.ends, components=spec.components, reason=spec.reason
+            )
+            for spec in config.maintenance
+        ),
+    )
+
+
+def _probe(config: Config, spec: ProbeSpec, original: ProbeSpec, salt: bytes) -> ProbePlan:
+    kind = next(kind for kind in probes.kinds() if kind.name == spec.kind)
+    return ProbePlan(
+        name=spec.name,
+        kind=spec.kind,
+        depth=spec.depth,
+        components=spec.components,
+        interval=spec.interval,
+        timeout=spec.timeout,
+        soft_deadline=min(spec.soft_deadline, spec.timeout),
+        latency_objective=spec.latency_objective or spec.soft_deadline,
+        credential=fingerprint(config, spec.credential, salt),
+        credential_name=spec.credential,
+        model=kind.model(spec),
+        burst=spec.burst,
+        paid=kind.paid(spec),
+        # Of the real target: a stand-in on loopback must be judged as what it stands for.
+        answered_means_vendor=kind.answered_means_vendor(original),
+        disabled=_disabled(config, spec),
+    )
+
+
+def fingerprint(config: Config, credential: str | None, salt: bytes) -> str | None:
+    """Salted hash of a key: the same as long as the key is, and nothing to find the key by.
+
+    None without a credential, or while it is empty.
+    """
+    known = config.credentials.get(credential) if credential is not None else None
+    if known is None or not known.api_key:
+        return None
+    digest = hashlib.sha256(salt + b"\0" + known.api_key.reveal().encode())
+    return digest.hexdigest()[:FINGERPRINT_CHARS]
+
+
+def _disabled(config: Config, spec: ProbeSpec) -> str | None:
+    """Why it does not run, in one sentence; None when it runs."""
+    if not spec.enabled:
+        return "switched off in the config (enabled: false)"
+    if spec.credential is None:
+        return None
+    known = config.credentials.get(spec.credential)
+    if known is not None and known.api_key:
+        return None
+    place = ("credentials", spec.credential, "api_key")
+    names = " or ".join(config.source.variables.get(place, ()))
+    advice = f"set {names}" if names else f"give credentials.{spec.credential}.api_key"
+    return f"credential {spec.credential} has no api_key: {advice}"

@@ -1,0 +1,398 @@
+"""From facts to a verdict: what a run came to, whose fault it is, and a sentence that says so.
+
+The rules are tried in this order; the first that knows the run decides. Transport comes before the
+answer, the layers in front of Claude before Claude itself, and what was expected before what an
+error says: the probe that asks without a key expects its 401.
+
+| rule | outcome |
+|---|---|
+| the event loop was late and the run timed out; our own bug; neither answer nor error | `monitor_error` |
+| the controls fail too, no answer of the vendor's, expectations not met | `no_network` |
+| our egress proxy refused, failed or answered itself (407, 511, or by its name) | `blocked` |
+| no answer: name, connection, handshake, time; a reset or no HTTP before an answer | `dns_error`, `connect_error`, `tls_error`, `timeout`, `connect_error` |
+| the edge asks for a browser | `challenged` |
+| Cloudflare cannot reach or use the origin (52x, category `origin`, 1xxx with a 5xx or of name resolution, tunnels and workers) | `server_error` |
+| Cloudflare refuses this address, region or client (any other 1xxx, any other category with a 4xx) | `blocked` |
+| the `forbidden` shape with a 4xx; sent to the page for unserved regions; 451 | `blocked` |
+| the text `Rate exceeded` below 500 | `bad_content` |
+| every check passed: within its latency objective; past it | `ok`; `slow` |
+| 529, `overloaded_error` or the message "Overloaded", whatever the status | `overloaded` |
+| spend limit reached, credit balance too low | `client_error` |
+| 429, or `rate_limit_error` below 500 | `rate_limited` |
+| the check `stream` failed | `stream_broken` |
+| 5xx; `api_error` or `timeout_error` in any status | `server_error` |
+| a key refused in an error document (401, 403, their types): worked before and evidence; else | `auth_error`; `credential_rejected` |
+| another 4xx error document (for a run without a key: but 401 and 403); a bare 402 or 413 | `client_error` |
+| the answer broke off: late; otherwise | `timeout`; `bad_content` |
+| anything else: from a probe that was `ok` here before; from one that never was | `bad_content`; `unproven` |
+
+A 403 says that the key may not do this; successes of other probes say nothing against it, so it is
+an `auth_error` only where this probe was ok before.
+
+Two rows are choices where the contract is silent. A bare 4xx without an error document (a 404 page
+where a 200 was) from a proven probe is bad: our request did not change, so the other side did. And
+a reset counts even from an unproven probe, being a failure of transport, while endless redirects
+and oversized bodies do not, for a wrong URL gives them too.
+"""  # noqa: E501  # a table's rows are one line each
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.core.answer import clean
+from monitor.core.failure import Ruling, judge_failure
+from monitor.core.observation import Answer, Check, Failure, Observation
+from monitor.core.outcome import Outcome, Verdict
+from monitor.core.plan import ProbePlan
+
+SENTENCE_CHARS_MAX = 200
+"""How long a verdict's reason may be, in characters."""
+
+_QUOTE_CHARS_MAX = 110
+
+STREAM_CHECK = "stream"
+"""Name of the check that a stream ran to its proper end."""
+
+_OVERLOADED_STATUS = 529
+_RATE_LIMITED_STATUS = 429
+_FORBIDDEN_STATUS = 403
+_LEGAL_STATUS = 451
+_REFUSED_STATUSES = (401, 403)
+_BARE_CLIENT_STATUSES = (402, 413)
+_CLIENT_STATUS_MIN = 400
+_SERVER_STATUS_MIN = 500
+
+_AUTH_TYPES = ("authentication_error", "permission_error")
+_SERVER_TYPES = ("api_error", "timeout_error")
+_CLIENT_TYPES = (
+    "billing_error",
+    "conflict_error",
+    "invalid_request_error",
+    "not_found_error",
+    "request_too_large",
+)
+_SPEND_LIMIT_CODE = "enforced_spend_limit_reached"
+_NO_CREDIT = "credit balance is too low"
+
+_DOUBT = "; this probe was never ok here: the vendor changed, or our config is wrong"
+
+_CLOUDFLARE_BLOCKS_MIN = 1000
+_CLOUDFLARE_OWNER_CODES: Final = frozenset(
+    {1000, 1001, 1002, 1004, 1014, 1016, 1018, 1023, 1033, 1042, 1101, 1102, 1200}
+)
+"""Codes for which the site's owner or the edge is at fault, not who asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a verdict needs beyond the run itself.
+
+    Attributes:
+        probe: the probe's plan.
+        proven: the probe has been ok here.
+        key_worked: its key has been accepted before.
+        key_evidence: the sentence that says why a refusal is not the key's fault; None without.
+        no_network: the sentence that says that every proven control target fails too; None when
+            they do not.
+        loop_late_max: seconds of event loop lateness from which a time-out is our own.
+    """
+
+    probe: ProbePlan
+    proven: bool
+    key_worked: bool = False
+    key_evidence: str | None = None
+    no_network: str | None = None
+    loop_late_max: float = 2.0
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the run carried a key."""
+        return self.probe.credential is not None or self.probe.credential_name is not None
+
+
+def classify(observation: Observation, context: Context) -> Verdict:
+    """What the run means; see the table above. Total: every observation has a verdict."""
+    outcome, sentence = _rule(observation, context)
+    if outcome is Outcome.UNPROVEN:
+        sentence = f"{clean(sentence, SENTENCE_CHARS_MAX - len(_DOUBT))}{_DOUBT}"
+    return Verdict(
+        outcome=outcome,
+        reason=clean(sentence, SENTENCE_CHARS_MAX),
+        answered=_answered(observation, context),
+    )
+
+
+def _rule(observation: Observation, context: Context) -> Ruling:
+    for transport_rule in _TRANSPORT_RULES:
+        ruling = transport_rule(observation, context)
+        if ruling is not None:
+            return ruling
+    answer = observation.answer
+    if answer is None:
+        return Outcome.MONITOR_ERROR, "the run brought neither an answer nor an error"
+    for answer_rule in _ANSWER_RULES:
+        ruling = answer_rule(answer, observation, context)
+        if ruling is not None:
+            return ruling
+    return _mismatch(answer, observation, context)
+
+
+# ------------------------------------------------------------------ transport
+
+
+def _late_loop(observation: Observation, context: Context) -> Ruling | None:
+    error = observation.error
+    if error is None or error.kind is not Failure.TIMEOUT:
+        return None
+    if observation.loop_late <= context.loop_late_max:
+        return None
+    late = f"the event loop was late by {observation.loop_late:.3g} s"
+    return Outcome.MONITOR_ERROR, f"{late}: the time-out is our own"
+
+
+def _own_bug(observation: Observation, context: Context) -> Ruling | None:
+    error = observation.error
+    if error is None or error.kind is not Failure.INTERNAL:
+        return None
+    return judge_failure(error, observation, proven=context.proven)
+
+
+def _no_network(observation: Observation, context: Context) -> Ruling | None:
+    if context.no_network is None or _answered(observation, context) or _expected(observation):
+        return None
+    return Outcome.NO_NETWORK, context.no_network
+
+
+def _egress_failed(observation: Observation, context: Context) -> Ruling | None:
+    error = observation.error
+    if error is None or error.kind is not Failure.PROXY:
+        return None
+    return judge_failure(error, observation, proven=context.proven)
+
+
+def _unanswered(observation: Observation, context: Context) -> Ruling | None:
+    if observation.error is None or observation.answer is not None:
+        return None
+    return judge_failure(observation.error, observation, proven=context.proven)
+
+
+# ------------------------------------------------------------------ layers in front of Claude
+
+
+def _challenged(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    if not answer.challenge:
+        return None
+    sentence = f"the edge asks for a browser ({answer.status}): the origin is unknown"
+    return Outcome.CHALLENGED, sentence
+
+
+def _egress_answered(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    if not answer.egress_proxy:
+        return None
+    return Outcome.BLOCKED, f"our own way out answered {answer.status}, not Claude"
+
+
+def _cloudflare(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    code, category = answer.cloudflare_code, answer.cloudflare_category
+    if code is None and category is None:
+        return None
+    name = f"Cloudflare error {code or answer.status}"
+    if category:
+        name = f"{name} ({category})"
+    if _is_owners(answer):
+        return Outcome.SERVER_ERROR, f"{name}: the edge answers, the origin behind it does not"
+    return Outcome.BLOCKED, f"{name}: the edge refuses this address or client"
+
+
+def _is_owners(answer: Answer) -> bool:
+    """Whether a Cloudflare error is the site's, not a refusal of who asks."""
+    code = answer.cloudflare_code or answer.status
+    return (
+        answer.status >= _SERVER_STATUS_MIN
+        or answer.cloudflare_category == "origin"
+        or _SERVER_STATUS_MIN <= code < _CLOUDFLARE_BLOCKS_MIN
+        or code in _CLOUDFLARE_OWNER_CODES
+    )
+
+
+def _region(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    if answer.region_blocked:
+        return Outcome.BLOCKED, "sent to the page for regions that are not served"
+    forbidden = answer.forbidden_shape and _is_client_status(answer.status)
+    if forbidden or answer.status == _LEGAL_STATUS:
+        return Outcome.BLOCKED, f"{_said(answer)}: this place or address is blocked"
+    return None
+
+
+# ------------------------------------------------------------------ Claude
+
+
+def _rate_exceeded(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    if not answer.rate_exceeded or answer.status >= _SERVER_STATUS_MIN:
+        return None
+    return Outcome.BAD_CONTENT, f"answered {answer.status} with nothing but 'Rate exceeded'"
+
+
+def _as_expected(answer: Answer, observation: Observation, context: Context) -> Ruling | None:
+    if not _expected(observation):
+        return None
+    took = observation.timings.total
+    objective = context.probe.latency_objective
+    if took > objective and observation.loop_late <= context.loop_late_max:
+        return Outcome.SLOW, f"correct, but took {took:.3g} s (objective {objective:.3g} s)"
+    return Outcome.OK, f"answered {answer.status} as expected in {took:.3g} s"
+
+
+def _overloaded(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    message = (answer.error_message or answer.error_type or "").lower()
+    if (
+        answer.status == _OVERLOADED_STATUS
+        or answer.error_type == "overloaded_error"
+        or (message.startswith("overloaded") and answer.error_type != "invalid_request_error")
+    ):
+        return Outcome.OVERLOADED, _said(answer)
+    return None
+
+
+def _out_of_money(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    if not _is_client_status(answer.status):
+        return None
+    if answer.error_code == _SPEND_LIMIT_CODE:
+        return Outcome.CLIENT_ERROR, f"our spend limit is reached: {_said(answer)}"
+    if _NO_CREDIT in (answer.error_message or "").lower():
+        return Outcome.CLIENT_ERROR, f"our balance is used up: {_said(answer)}"
+    return None
+
+
+def _rate_limited(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    typed = answer.error_type == "rate_limit_error" and answer.status < _SERVER_STATUS_MIN
+    if typed or answer.status == _RATE_LIMITED_STATUS:
+        return Outcome.RATE_LIMITED, _said(answer)
+    return None
+
+
+def _stream_broken(answer: Answer, observation: Observation, _context: Context) -> Ruling | None:
+    for check in observation.checks:
+        if check.name == STREAM_CHECK and not check.ok:
+            return Outcome.STREAM_BROKEN, f"answered {answer.status}, but {_check_words(check)}"
+    return None
+
+
+def _server_error(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    typed = answer.anthropic_error and answer.error_type in _SERVER_TYPES
+    if typed or answer.status >= _SERVER_STATUS_MIN:
+        return Outcome.SERVER_ERROR, _said(answer)
+    return None
+
+
+def _key_refused(answer: Answer, _observation: Observation, context: Context) -> Ruling | None:
+    if not (context.keyed and _is_refusal(answer)):
+        return None
+    if not context.key_worked:
+        return Outcome.CREDENTIAL_REJECTED, f"{_said(answer)}; the key has never worked here"
+    if context.key_evidence is None:
+        return Outcome.CREDENTIAL_REJECTED, f"{_said(answer)}; the key worked before"
+    if answer.status == _FORBIDDEN_STATUS and not context.proven:
+        return Outcome.CREDENTIAL_REJECTED, f"{_said(answer)}; the key was never allowed this here"
+    return Outcome.AUTH_ERROR, f"{_said(answer)}; {context.key_evidence}"
+
+
+def _is_refusal(answer: Answer) -> bool:
+    """Whether the application, by an error document, refuses who asks rather than what."""
+    if not (answer.anthropic_error and _is_client_status(answer.status)):
+        return False
+    if answer.status == _FORBIDDEN_STATUS and answer.error_type in _CLIENT_TYPES:
+        return False
+    return answer.status in _REFUSED_STATUSES or answer.error_type in _AUTH_TYPES
+
+
+def _client_error(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    typed = answer.anthropic_error and _is_client_status(answer.status) and not _is_refusal(answer)
+    if typed or answer.status in _BARE_CLIENT_STATUSES:
+        return Outcome.CLIENT_ERROR, _said(answer)
+    return None
+
+
+# ------------------------------------------------------------------ the rest
+
+
+def _broken_off(_answer: Answer, observation: Observation, context: Context) -> Ruling | None:
+    if observation.error is None:
+        return None
+    return judge_failure(observation.error, observation, proven=context.proven)
+
+
+def _mismatch(answer: Answer, observation: Observation, context: Context) -> Ruling:
+    """An answer that no rule knows and that is not the one expected."""
+    failed = next((check for check in observation.checks if not check.ok), None)
+    sentence = _said(answer) if failed is None else f"{_said(answer)}; {_check_words(failed)}"
+    return Outcome.BAD_CONTENT if context.proven else Outcome.UNPROVEN, sentence
+
+
+def _answered(observation: Observation, context: Context) -> bool:
+    """Whether an answer came that proves the way to the vendor (detection-2, 9.4)."""
+    answer = observation.answer
+    if answer is None or answer.egress_proxy:
+        return False
+    return answer.vendor or context.probe.answered_means_vendor
+
+
+def _expected(observation: Observation) -> bool:
+    """Whether a whole answer came and is the one expected."""
+    return (
+        observation.error is None
+        and observation.answer is not None
+        and bool(observation.checks)
+        and all(check.ok for check in observation.checks)
+    )
+
+
+def _is_client_status(status: int) -> bool:
+    return _CLIENT_STATUS_MIN <= status < _SERVER_STATUS_MIN
+
+
+def _said(answer: Answer) -> str:
+    """`answered 529 overloaded_error: Overloaded`, with as much of it as the answer has."""
+    words = f"answered {answer.status}"
+    if answer.error_type:
+        words = f"{words} {answer.error_type}"
+    if answer.error_message:
+        return f"{words}: {clean(answer.error_message, _QUOTE_CHARS_MAX)}"
+    if answer.proxy_text:
+        return f"{words}, a load balancer's: {clean(answer.excerpt, _QUOTE_CHARS_MAX)}"
+    return words
+
+
+def _check_words(check: Check) -> str:
+    return f"{check.name}: {check.detail}" if check.detail else f"{check.name} is not as expected"
+
+
+_TransportRule = Callable[[Observation, Context], Ruling | None]
+_AnswerRule = Callable[[Answer, Observation, Context], Ruling | None]
+
+_TRANSPORT_RULES: Final[tuple[_TransportRule, ...]] = (
+    _late_loop,
+    _own_bug,
+    _no_network,
+    _egress_failed,
+    _unanswered,
+)
+
+_ANSWER_RULES: Final[tuple[_AnswerRule, ...]] = (
+    _challenged,
+    _egress_answered,
+    _cloudflare,
+    _region,
+    _rate_exceeded,
+    _as_expected,
+    _overloaded,
+    _out_of_money,
+    _rate_limited,
+    _stream_broken,
+    _server_error,
+    _key_refused,
+    _client_error,
+    _broken_off,
+)

@@ -1,0 +1,366 @@
+"""The face of the core: facts and time go in, effects come out.
+
+`Engine` owns one detector for each component, the windows that they share, the control guard and
+the book of keys. It performs nothing. The daemon, the backtest and the property tests all drive
+this one object, each with its own clock.
+
+The order within one call is fixed: judge the run, learn from it, enter it, let each detector
+decide, judge earlier runs again in its light, then tell what has to be told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from monitor.core.burst import BurstBudget
+from monitor.core.codec import from_plain, to_plain
+from monitor.core.detector import Detector, Setting
+from monitor.core.effects import (
+    Announce,
+    CheckControl,
+    ControlResult,
+    Effect,
+    Judged,
+    ProbeView,
+    Rejudged,
+    SetCadence,
+    StatusView,
+)
+from monitor.core.guard import ControlGuard
+from monitor.core.incident import EventType, Incident
+from monitor.core.judging import Judge
+from monitor.core.moment import Moment
+from monitor.core.notices import Notices
+from monitor.core.observation import Observation, Origin
+from monitor.core.outcome import Counts
+from monitor.core.plan import Plan
+from monitor.core.policy import Policy
+from monitor.core.pools import cadence_of, pools_of
+from monitor.core.standing import Stage
+from monitor.core.status import Board
+from monitor.core.window import Entry, Windows
+from monitor.core.words import incident_sentence
+
+SNAPSHOT_VERSION = 1
+CONTROL_GAP = 1.0
+"""Seconds between two requests to ask the control targets."""
+
+
+class Engine:
+    """Decides. See the module's text for the order of things."""
+
+    def __init__(self, plan: Plan, policy: Policy) -> None:
+        """A calm engine that has seen nothing."""
+        titles = {component.name: component.title for component in plan.components}
+
+        def describe(event: EventType, incident: Incident) -> str:
+            return incident_sentence(event, incident, titles)
+
+        pools = {c.name: pools_of(c.name, plan, policy) for c in plan.components}
+        longest = max(
+            (window for of in pools.values() for pool in of for window, _ in pool.slow_windows),
+            default=0.0,
+        )
+        self.plan = plan
+        self._policy = policy
+        self._windows = Windows(
+            (probe.name for probe in plan.probes), max(longest, 2 * policy.close.window) + 60.0
+        )
+        self._guard = ControlGuard((control.name for control in plan.controls), policy.guard)
+        self._judge = Judge(plan, policy, self._guard, self._windows)
+        self._burst = BurstBudget(plan, policy.burst)
+        self._notices = Notices(plan, policy.guard.announce_after)
+        setting = Setting(
+            vantage=plan.vantage, describe=describe, policy=policy, maintenance=plan.maintenance
+        )
+        self._detectors = {
+            component.name: Detector(component, pools[component.name], self._windows, setting)
+            for component in plan.components
+        }
+        self._probes = {probe.name: probe for probe in plan.probes}
+        self._board = Board(plan, policy, self._windows, self._guard, self._detectors)
+        self._last: dict[str, Judged] = {}
+        self._held: set[str] = set()
+        self._control_asked: float | None = None
+        self._control_open: set[str] = set()
+        self._ticked: Moment | None = None
+
+    # ------------------------------------------------------------ what comes in
+
+    def feed(self, observation: Observation, now: Moment) -> tuple[Effect, ...]:
+        """A run has ended, or its soft deadline has passed."""
+        return self.take(self._judge.judge(observation), now)
+
+    def take(self, judged: Judged, now: Moment) -> tuple[Effect, ...]:
+        """A run that is judged already (a recorded one); `feed` does both."""
+        observation, verdict = judged.observation, judged.verdict
+        if not observation.provisional:
+            self._last[observation.probe] = judged
+            if observation.origin is Origin.BURST:
+                self._burst.ran(self._probes[observation.probe], observation.started)
+            self._hear(judged)
+        effects: list[Effect] = [judged]
+        effects += self._enter(judged, now)
+        for earlier in self._judge.key_doubts(now.mono):
+            effects += self._again(earlier, now)
+        if not observation.provisional:
+            credential = self._probes[observation.probe].credential
+            worked = credential is not None and self._judge.worked(credential)
+            effects += self._notices.about(judged, worked=worked, now=now)
+        if verdict.counts is Counts.BAD or len(effects) > 1:
+            effects += self._board.changes(now)
+        return tuple(effects)
+
+    def control(self, result: ControlResult, now: Moment) -> tuple[Effect, ...]:
+        """A control target has answered, or not."""
+        self._guard.record(result)
+        if self._control_asked is not None and result.ended >= self._control_asked:
+            self._control_open.discard(result.target)
+        effects: list[Effect] = []
+        if not result.ok:
+            for earlier in self._judge.network_doubts():
+                effects += self._again(earlier, now)
+        effects += self._release(now)
+        return tuple(effects)
+
+    def tick(self, now: Moment) -> tuple[Effect, ...]:
+        """Time has passed: about once a second."""
+        self._watch_clocks(now)
+        effects = self._release(now)
+        for detector in self._detectors.values():
+            effects += self._with_cadence(detector, detector.tick(now))
+        effects += self._notices.network(self._guard, now)
+        effects += self._board.changes(now)
+        self._windows.prune(now.mono)
+        self._judge.forget_before(now.mono)
+        return tuple(effects)
+
+    # ------------------------------------------------------------ one run
+
+    def _hear(self, judged: Judged) -> None:
+        """The probe was heard; a run that says nothing about anyone does not count."""
+        if judged.observation.answer is None and judged.verdict.counts is Counts.EXCLUDED:
+            return
+        for name in self._probes[judged.observation.probe].components:
+            self._detectors[name].heard(judged.observation.probe, judged.observation.started)
+
+    def _enter(self, judged: Judged, now: Moment) -> list[Effect]:
+        """Put the run into the windows and let the detectors decide."""
+        observation, verdict = judged.observation, judged.verdict
+        probe = self._probes[observation.probe]
+        if verdict.counts is Counts.EXCLUDED:
+            gone = self._windows.remove(probe.name, observation.run_id, observation.started)
+            if gone is not None:
+                for name in probe.components:
+                    self._detectors[name].taken_back(gone)
+            return []
+        entry = entry_of(judged)
+        before = self._windows.put(entry)
+        effects: list[Effect] = []
+        if entry.bad and (before is None or not before.bad):
+            effects += self._doubt(entry, now)
+        hold = entry.bad and not entry.answered and self._waiting(now)
+        for name in probe.components:
+            detector = self._detectors[name]
+            found = detector.entered(entry, before, now, answered_only=hold)
+            effects += self._with_cadence(detector, found)
+            if hold:
+                self._held.add(name)
+        return effects
+
+    def _doubt(self, entry: Entry, now: Moment) -> list[Effect]:
+        """A bad run: ask the control targets, and ask again."""
+        effects: list[Effect] = []
+        asked = self._control_asked
+        if self.plan.controls and (asked is None or now.mono - asked >= CONTROL_GAP):
+            self._control_asked = now.mono
+            self._control_open = set(self._guard.proven())
+            effects.append(CheckControl())
+        probe = self._probes[entry.probe]
+        calm = [n for n in probe.components if self._detectors[n].standing.stage is Stage.CALM]
+        burst = self._burst.ask(probe, calm, now.mono) if calm else None
+        if burst is not None:
+            effects.append(burst)
+        return effects
+
+    def _again(self, judged: Judged, now: Moment) -> list[Effect]:
+        """An earlier run means something else now."""
+        run_id = judged.observation.run_id
+        effects: list[Effect] = [Rejudged(run_ids=(run_id,), verdict=judged.verdict)]
+        return effects + self._enter(judged, now)
+
+    def _waiting(self, now: Moment) -> bool:
+        """Whether an opening on unanswered runs has to wait for the control targets' word."""
+        asked = self._control_asked
+        return (
+            asked is not None
+            and bool(self._control_open)
+            and now.mono - asked < self._policy.guard.wait
+        )
+
+    def _release(self, now: Moment) -> list[Effect]:
+        """Judge what had to wait, once the wait is over."""
+        if not self._held or self._waiting(now):
+            return []
+        held, self._held = sorted(self._held), set()
+        effects: list[Effect] = []
+        for name in held:
+            detector = self._detectors[name]
+            effects += self._with_cadence(detector, detector.judge(now))
+        return effects
+
+    def _with_cadence(self, detector: Detector, effects: list[Effect]) -> list[Effect]:
+        """Add the change of cadence that an opening or a close brings."""
+        for effect in effects:
+            if not isinstance(effect, Announce):
+                continue
+            if effect.event.type in (EventType.OPENED, EventType.REOPENED):
+                return [*effects, *self._cadence(detector, self._policy.cadence)]
+            if effect.event.type is EventType.CLOSED:
+                return [*effects, *self._cadence(detector, None)]
+        return effects
+
+    def _cadence(self, detector: Detector, interval: float | None) -> list[Effect]:
+        open_elsewhere = {
+            probe
+            for other in self._detectors.values()
+            if other is not detector and other.standing.stage is not Stage.CALM and other.pools
+            for probe in other.pools[0].names
+        }
+        names = tuple(
+            probe.name
+            for probe in (detector.pools[0].probes if detector.pools else ())
+            if cadence_of(probe, self._policy) < probe.interval
+            and not (interval is None and probe.name in open_elsewhere)
+        )
+        return [SetCadence(probes=names, interval=interval)] if names else []
+
+    # ------------------------------------------------------------ time and states
+
+    def _watch_clocks(self, now: Moment) -> None:
+        """Wall against monotonic time: after a jump or a sleep the windows mean nothing."""
+        before, self._ticked = self._ticked, now
+        if before is None:
+            return
+        passed = now.mono - before.mono
+        drift = (now.wall - before.wall).total_seconds() - passed
+        if abs(drift) > self._policy.clock_drift:
+            self._windows.clear()
+            self._guard.forget_times()
+            self._judge.forget_times()
+            self._held.clear()
+
+    def status(self, now: Moment) -> StatusView:
+        """Everything that a page or a metric shows of now."""
+        return StatusView(
+            at=now.wall,
+            vantage=self.plan.vantage,
+            components=self._board.view(now),
+            probes=tuple(
+                ProbeView(
+                    name=probe.name,
+                    proven=probe.name in self._judge.proven,
+                    last=self._last.get(probe.name),
+                )
+                for probe in self.plan.probes
+            ),
+            network=self._guard.view(),
+            open_incidents=self.open_incidents(),
+        )
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        """The incidents that last."""
+        return tuple(
+            d.standing.incident
+            for d in self._detectors.values()
+            if d.standing.incident is not None and d.standing.stage is not Stage.CALM
+        )
+
+    # ------------------------------------------------------------ memory
+
+    def snapshot(self, now: Moment) -> bytes:
+        """All that is remembered, as JSON."""
+        plain = {
+            "version": SNAPSHOT_VERSION,
+            "mono": now.mono,
+            "wall": now.wall.isoformat(),
+            "windows": {n: to_plain(entries) for n, entries in self._windows.snapshot().items()},
+            "guard": self._guard.snapshot(),
+            "judge": self._judge.snapshot(),
+            "burst": self._burst.snapshot(),
+            "notices": self._notices.snapshot(),
+            "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
+            "board": self._board.snapshot(),
+        }
+        return json.dumps(plain, separators=(",", ":")).encode()
+
+    def restore(self, snapshot: bytes, now: Moment) -> None:
+        """Take over what an earlier engine remembered; its plan may have been another one.
+
+        Monotonic times are moved so that what happened ten minutes ago by the wall clock is ten
+        minutes old again.
+
+        Raises:
+            ValueError: the snapshot is damaged or of another version; throw this engine away.
+        """
+        try:
+            saved = json.loads(snapshot)
+            if saved["version"] != SNAPSHOT_VERSION:
+                msg = f"a snapshot of version {saved['version']}"
+                raise ValueError(msg)
+            away = (now.wall - datetime.fromisoformat(saved["wall"])).total_seconds()
+            self._restore(saved, now.mono - saved["mono"] - away)
+        except (KeyError, TypeError, AttributeError) as error:
+            msg = f"a damaged snapshot: {error!r}"
+            raise ValueError(msg) from None
+
+    def _restore(self, saved: dict[str, Any], shift: float) -> None:
+        for name, values in saved["windows"].items():
+            entries = [from_plain(Entry, value) for value in values]
+            moved = [replace(entry, started=entry.started + shift) for entry in entries]
+            self._windows.restore({name: moved})
+        self._guard.restore(saved["guard"], shift)
+        self._judge.restore(saved["judge"], shift)
+        self._burst.restore(saved["burst"], shift)
+        self._notices.restore(saved["notices"], shift)
+        for name, values in saved["detectors"].items():
+            if name in self._detectors:
+                self._detectors[name].restore(values, shift)
+        self._board.restore(saved["board"])
+
+    def remember(self, entries: Iterable[Entry], proven: Iterable[str] = ()) -> None:
+        """Stored runs newer than the snapshot: they caused nothing then and cause nothing now."""
+        for entry in entries:
+            if entry.probe in self._probes:
+                self._windows.put(entry)
+        self._judge.prove(proven)
+
+    def resume(self, now: Moment) -> tuple[Effect, ...]:
+        """What the shell must do again after a restart: the cadence of open incidents."""
+        effects: list[Effect] = []
+        for detector in self._detectors.values():
+            if detector.standing.stage is not Stage.CALM:
+                effects += self._cadence(detector, self._policy.cadence)
+        return (*effects, *self._board.changes(now))
+
+
+def entry_of(judged: Judged) -> Entry:
+    """The entry that a usable run makes in the windows."""
+    observation, verdict = judged.observation, judged.verdict
+    answer = observation.answer
+    return Entry(
+        run_id=observation.run_id,
+        probe=observation.probe,
+        at=observation.at,
+        started=observation.started,
+        bad=verdict.counts is Counts.BAD,
+        answered=verdict.answered,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        request_id=None if answer is None else answer.request_id,
+        cf_ray=None if answer is None else answer.cf_ray,
+    )

@@ -1,0 +1,170 @@
+"""From facts to verdicts, with what is known from before: keys, proven probes, the control guard.
+
+`classify` decides over one observation and a context. This module builds the context and remembers
+which runs may have to be judged again: a refused key when something says that it is not the key, a
+run without an answer when the control targets turn out to have failed at the same time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from monitor.core.classify import Context, classify
+from monitor.core.credential import CredentialBook
+from monitor.core.effects import Judged
+from monitor.core.guard import ControlGuard
+from monitor.core.observation import Observation
+from monitor.core.outcome import Counts, Outcome, Verdict
+from monitor.core.plan import Plan, ProbePlan
+from monitor.core.policy import Policy
+from monitor.core.window import Windows
+
+DOUBTED_MAX = 500
+DOUBTED_SECONDS = 600.0
+UNKEYED_SECONDS = 120.0
+
+
+class Judge:
+    """Judges runs, and judges some of them again."""
+
+    def __init__(self, plan: Plan, policy: Policy, guard: ControlGuard, windows: Windows) -> None:
+        """Nothing is proven, no key has ever worked."""
+        self._plan = plan
+        self._policy = policy
+        self._guard = guard
+        self._windows = windows
+        self._probes = {probe.name: probe for probe in plan.probes}
+        self._credentials = CredentialBook()
+        self._unkeyed = {
+            probe.name: tuple(
+                other.name
+                for other in plan.enabled()
+                if other.credential is None and set(other.components) & set(probe.components)
+            )
+            for probe in plan.enabled()
+            if probe.credential is not None
+        }
+        self._silent: OrderedDict[str, Judged] = OrderedDict()
+        self._refused: OrderedDict[str, Judged] = OrderedDict()
+        self.proven: set[str] = set()
+
+    def judge(self, observation: Observation) -> Judged:
+        """The verdict over a new observation, remembering what it teaches."""
+        probe = self._probes[observation.probe]
+        if observation.answer is None and not observation.provisional:
+            self._guard.silent()
+        verdict = classify(observation, self._context(probe, observation))
+        judged = Judged(observation=observation, verdict=verdict)
+        self._learn(probe, judged)
+        return judged
+
+    def _context(self, probe: ProbePlan, observation: Observation) -> Context:
+        no_network = None
+        if observation.answer is None:
+            no_network = self._guard.excuse(observation.started, observation.ended)
+        key = probe.credential
+        return Context(
+            probe=probe,
+            proven=probe.name in self.proven,
+            key_worked=key is not None and self._credentials.worked(key),
+            key_evidence=None if key is None else self._evidence(probe, key, observation.started),
+            no_network=no_network,
+            loop_late_max=self._policy.loop_late,
+        )
+
+    def _evidence(self, probe: ProbePlan, key: str, now: float) -> str | None:
+        """Why a refusal is not the key's fault, if anything says so."""
+        entries = self._windows.since(self._unkeyed.get(probe.name, ()), now - UNKEYED_SECONDS)
+        bad = sum(entry.bad for entry in entries)
+        return self._credentials.evidence(key, now, unkeyed_bad=bad)
+
+    def _learn(self, probe: ProbePlan, judged: Judged) -> None:
+        observation, verdict = judged.observation, judged.verdict
+        if verdict.answered or verdict.counts is Counts.GOOD:
+            self._guard.answered(observation.started, observation.ended)
+        if verdict.outcome is Outcome.OK:
+            self.proven.add(probe.name)
+        self._silent.pop(observation.run_id, None)
+        if verdict.counts is Counts.BAD and not verdict.answered:
+            _keep(self._silent, judged)
+        if probe.credential is None:
+            return
+        if verdict.counts is Counts.GOOD:
+            self._credentials.accepted(probe.credential, observation.started)
+        elif verdict.outcome in (Outcome.CREDENTIAL_REJECTED, Outcome.AUTH_ERROR):
+            self._credentials.refused(probe.credential, observation.run_id, observation.started)
+            if verdict.outcome is Outcome.CREDENTIAL_REJECTED:
+                _keep(self._refused, judged)
+
+    def network_doubts(self) -> list[Judged]:
+        """Runs that counted as bad and are now put down to our own network."""
+        changed: list[Judged] = []
+        for run_id, judged in list(self._silent.items()):
+            observation = judged.observation
+            if self._guard.excuse(observation.started, observation.ended) is None:
+                continue
+            del self._silent[run_id]
+            verdict = classify(
+                observation, self._context(self._probes[observation.probe], observation)
+            )
+            changed.append(Judged(observation=observation, verdict=verdict))
+        return changed
+
+    def key_doubts(self, now: float) -> list[Judged]:
+        """Runs whose key was refused and that are now put down to the vendor."""
+        changed: list[Judged] = []
+        keys = {self._probes[j.observation.probe].credential for j in self._refused.values()}
+        for key in sorted(key for key in keys if key is not None):
+            probe = next(p for p in self._plan.probes if p.credential == key)
+            evidence = self._evidence(probe, key, now)
+            if evidence is None or not self._credentials.worked(key):
+                continue
+            for run_id in self._credentials.take_pending(key):
+                judged = self._refused.pop(run_id, None)
+                if judged is not None:
+                    verdict = Verdict(
+                        outcome=Outcome.AUTH_ERROR,
+                        reason=f"{judged.verdict.reason}; not the key: {evidence}"[:240],
+                        answered=judged.verdict.answered,
+                    )
+                    changed.append(Judged(observation=judged.observation, verdict=verdict))
+        return changed
+
+    def forget_before(self, now: float) -> None:
+        """Runs older than ten minutes are not judged again."""
+        for doubted in (self._silent, self._refused):
+            while doubted:
+                first = next(iter(doubted.values()))
+                if first.observation.ended >= now - DOUBTED_SECONDS:
+                    break
+                doubted.popitem(last=False)
+
+    def forget_times(self) -> None:
+        """The clocks jumped: nothing is judged again."""
+        self._silent.clear()
+        self._refused.clear()
+
+    def worked(self, credential: str) -> bool:
+        """Whether this key has ever worked here."""
+        return self._credentials.worked(credential)
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that outlives a restart; doubted runs do not, they are re-judged within minutes."""
+        return {"proven": sorted(self.proven), "credentials": self._credentials.snapshot()}
+
+    def restore(self, saved: Mapping[str, Any], shift: float) -> None:
+        """Take over a snapshot; `shift` seconds are added to its monotonic times."""
+        self.prove(saved["proven"])
+        self._credentials.restore(saved["credentials"], shift)
+
+    def prove(self, probes: Iterable[str]) -> None:
+        """These probes have been ok here before."""
+        self.proven.update(name for name in probes if name in self._probes)
+
+
+def _keep(doubted: OrderedDict[str, Judged], judged: Judged) -> None:
+    doubted[judged.observation.run_id] = judged
+    while len(doubted) > DOUBTED_MAX:
+        doubted.popitem(last=False)

@@ -1,0 +1,140 @@
+"""What the monitor says about itself: blind, sighted, misconfigured. Each once, while it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.core import words
+from monitor.core.effects import Announce, Effect, Judged
+from monitor.core.guard import ControlGuard
+from monitor.core.incident import Event, EventType, Reason
+from monitor.core.moment import Moment
+from monitor.core.outcome import Counts, Outcome
+from monitor.core.plan import Plan
+
+GUARD_OFF_AFTER = 120.0
+"""Seconds for which Claude must answer, and no control target, before that is said."""
+
+_REASONS = {
+    Outcome.CREDENTIAL_REJECTED: Reason.CREDENTIAL_REJECTED,
+    Outcome.CLIENT_ERROR: Reason.CLIENT_ERROR,
+    Outcome.UNPROVEN: Reason.UNPROVEN,
+}
+
+
+class Notices:
+    """Remembers what has been said. Times are monotonic seconds."""
+
+    def __init__(self, plan: Plan, announce_after: float) -> None:
+        """Nothing has been said."""
+        self._plan = plan
+        self._announce_after = announce_after
+        self._probes = {probe.name: probe for probe in plan.probes}
+        self._said: set[str] = set()
+        self._blind_since: float | None = None
+        self._unguarded_since: float | None = None
+
+    def about(self, judged: Judged, *, worked: bool, now: Moment) -> list[Effect]:
+        """What a run says about our own set-up.
+
+        A credential is spoken of once, whichever probes use it, and a probe once, until a good run
+        takes the matter off the table.
+        """
+        observation, verdict = judged.observation, judged.verdict
+        probe = self._probes[observation.probe]
+        key = f"credential/{probe.credential_name}"
+        if verdict.counts is Counts.GOOD:
+            self._said.discard(f"probe/{probe.name}")
+            self._said.discard(key)
+            return []
+        reason = _REASONS.get(verdict.outcome)
+        if reason is None:
+            return []
+        if reason is Reason.CREDENTIAL_REJECTED:
+            summary, detail = words.credential_sentence(probe.credential_name or "", worked)
+            return self._once(key, reason, summary, detail, now)
+        summary, detail = words.misconfigured_sentence(probe.name, verdict.outcome, verdict.reason)
+        return self._once(f"probe/{probe.name}", reason, summary, detail, now)
+
+    def network(self, guard: ControlGuard, now: Moment) -> list[Effect]:
+        """Blind and sighted, and a guard that no target can serve."""
+        why = guard.blind_reason()
+        if why is None:
+            self._blind_since = None
+            return self._sighted(now) + self._unguarded(guard, now)
+        if self._blind_since is None:
+            self._blind_since = now.mono
+        if now.mono - self._blind_since < self._announce_after or "network" in self._said:
+            return []
+        self._said.add("network")
+        reason = Reason.CONTROLS_FAILED if guard.active else Reason.NOTHING_ANSWERS
+        summary = words.blind_sentence(self._plan.vantage, why)
+        return [self._event(EventType.BLIND, "network", reason, (summary, why), now)]
+
+    def _sighted(self, now: Moment) -> list[Effect]:
+        if "network" not in self._said:
+            return []
+        self._said.discard("network")
+        summary = words.sighted_sentence(self._plan.vantage)
+        return [self._event(EventType.SIGHTED, "network", Reason.NETWORK_BACK, (summary, ""), now)]
+
+    def _unguarded(self, guard: ControlGuard, now: Moment) -> list[Effect]:
+        if guard.active or not guard.ever_answered or not self._plan.controls:
+            self._unguarded_since = None
+            self._said.discard("control")
+            return []
+        if self._unguarded_since is None:
+            self._unguarded_since = now.mono
+        if now.mono - self._unguarded_since < GUARD_OFF_AFTER:
+            return []
+        summary, detail = words.guard_off_sentence(
+            tuple(control.name for control in self._plan.controls)
+        )
+        return self._once("control", Reason.GUARD_OFF, summary, detail, now)
+
+    def _once(
+        self, subject: str, reason: Reason, summary: str, detail: str, now: Moment
+    ) -> list[Effect]:
+        if subject in self._said:
+            return []
+        self._said.add(subject)
+        return [self._event(EventType.MISCONFIGURED, subject, reason, (summary, detail), now)]
+
+    def _event(
+        self,
+        kind: EventType,
+        subject: str,
+        reason: Reason,
+        text: tuple[str, str],
+        now: Moment,
+    ) -> Announce:
+        word = str(kind).removeprefix("monitor.")
+        slug = subject.replace("/", "-")
+        return Announce(
+            event=Event(
+                id=f"{self._plan.vantage}-{now.wall:%Y%m%d-%H%M%S}-{word}-{slug}",
+                type=kind,
+                at=now.wall,
+                vantage=self._plan.vantage,
+                summary=text[0],
+                reason=reason,
+                subject=subject,
+                detail=text[1],
+            )
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that is remembered, as plain values."""
+        return {
+            "said": sorted(self._said),
+            "blind_since": self._blind_since,
+            "unguarded_since": self._unguarded_since,
+        }
+
+    def restore(self, saved: Mapping[str, Any], shift: float) -> None:
+        """Take over a snapshot; `shift` seconds are added to its monotonic times."""
+        self._said = set(saved["said"])
+        blind, unguarded = saved["blind_since"], saved["unguarded_since"]
+        self._blind_since = None if blind is None else blind + shift
+        self._unguarded_since = None if unguarded is None else unguarded + shift

@@ -1,0 +1,90 @@
+"""Does it open: the rules over the pools of one component."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from monitor.core.outcome import Depth
+from monitor.core.policy import Policy
+from monitor.core.pools import Pool
+from monitor.core.rules import Breach, fast, slow, solo
+from monitor.core.window import Entry, Windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The pool that decides, the rule that it meets, and its entries since the onset."""
+
+    pool: Pool
+    breach: Breach
+    entries: tuple[Entry, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of bad runs since the onset."""
+        return sum(entry.bad for entry in self.entries) / max(1, len(self.entries))
+
+    @property
+    def answered(self) -> bool:
+        """Whether any of the bad runs was answered by the vendor."""
+        return any(entry.bad and entry.answered for entry in self.entries)
+
+
+def find(
+    pools: tuple[Pool, ...], windows: Windows, policy: Policy, now: float, floor: float
+) -> Found | None:
+    """The deciding pool, or None when no rule is met.
+
+    Of several pools that meet a rule the one with the largest share of bad runs decides, the
+    shallowest among equals. Runs that started before `floor` are no evidence.
+    """
+    best: Found | None = None
+    for pool in pools:
+        breach = _rule_met(pool, windows, policy, now, floor)
+        if breach is None:
+            continue
+        entries = tuple(windows.since(pool.names, max(floor, breach.onset)))
+        found = Found(pool=pool, breach=breach, entries=entries)
+        if best is None or found.share > best.share:
+            best = found
+    return best
+
+
+def _rule_met(
+    pool: Pool, windows: Windows, policy: Policy, now: float, floor: float
+) -> Breach | None:
+    """The first rule that `pool` meets: fast, then solo of its own depth, then slow."""
+
+    def recent(window: float) -> list[Entry]:
+        return windows.since(pool.names, max(floor, now - window))
+
+    breach = fast(recent(pool.fast_window), policy.fast, pool.fast_window)
+    if breach is not None:
+        return breach
+    for probe in pool.probes:
+        if probe.depth is pool.depth:
+            breach = solo(windows.since((probe.name,), floor), policy.solo)
+            if breach is not None:
+                return breach
+    for rule, (window, needed) in zip(policy.slow, pool.slow_windows, strict=True):
+        breach = slow(recent(window), rule, needed, window)
+        if breach is not None:
+            return breach
+    return None
+
+
+def deepest_good(
+    pools: tuple[Pool, ...], deciding: Pool, windows: Windows, policy: Policy, now: float
+) -> Depth | None:
+    """The deepest depth above the deciding pool whose probes all answered well last, or None."""
+    since = now - policy.severity.window
+    shallower = [pool for pool in pools if pool.depth.level < deciding.depth.level]
+    for pool in reversed(shallower):
+        last = [
+            entry
+            for probe in pool.probes
+            if probe.depth is pool.depth and (entry := windows.last(probe.name))
+        ]
+        if last and all(not entry.bad and entry.started >= since for entry in last):
+            return pool.depth
+    return None

@@ -1,0 +1,94 @@
+"""Pools: the probes of a component that go at least so deep.
+
+A healthy hello says nothing about keys, and shallow probes must not outvote deep ones. So each rule
+runs once per depth, over the probes that go at least that deep: if the edge dies every pool fails,
+if only keys are refused the pools from `key` down do.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from monitor.core.outcome import Depth
+from monitor.core.plan import Plan, ProbePlan
+from monitor.core.policy import Policy
+from monitor.core.scale import fast_window, pooled_gap, slow_window
+
+RECOVER_SECONDS = 150.0
+"""A pool so slow that its row of good runs would take longer than this needs a shorter row."""
+
+RECOVER_MIN = 3
+CLOSE_FILL = 0.8
+"""Share of the runs due in the close window that must have come, where it cannot hold more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """One pool with the numbers that follow from its probes' intervals.
+
+    Attributes:
+        depth: how deep its probes go at least.
+        probes: the probes.
+        fast_window: seconds that the fast rule looks back.
+        slow_windows: seconds and episodes of each slow rule, in the policy's order.
+        successes: good runs in a row that mean recovering.
+        close_stretch: seconds that a close window lasts at least, so that all are heard.
+        close_gap: mean seconds between two runs while not operational.
+    """
+
+    depth: Depth
+    probes: tuple[ProbePlan, ...]
+    fast_window: float
+    slow_windows: tuple[tuple[float, int], ...]
+    successes: int
+    close_stretch: float
+    close_gap: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of its probes."""
+        return tuple(probe.name for probe in self.probes)
+
+    def close_samples(self, window: float, wanted: int) -> int:
+        """How many runs the close window of `window` seconds must hold."""
+        return max(2, min(wanted, math.floor(CLOSE_FILL * window / self.close_gap)))
+
+
+def cadence_of(probe: ProbePlan, policy: Policy) -> float:
+    """Seconds between the runs of `probe` while a component of it is not operational.
+
+    Paid probes and those that may not be asked more often keep their own interval.
+    """
+    if probe.paid or not probe.burst:
+        return probe.interval
+    return min(probe.interval, policy.cadence)
+
+
+def pools_of(component: str, plan: Plan, policy: Policy) -> tuple[Pool, ...]:
+    """The pools of `component`, shallowest first: one for each depth that has an enabled probe."""
+    probes = [probe for probe in plan.enabled() if component in probe.components]
+    depths = sorted({probe.depth for probe in probes}, key=lambda depth: depth.level)
+    return tuple(
+        _pool(depth, tuple(p for p in probes if p.depth.level >= depth.level), policy)
+        for depth in depths
+    )
+
+
+def _pool(depth: Depth, probes: tuple[ProbePlan, ...], policy: Policy) -> Pool:
+    gap = pooled_gap(probe.interval for probe in probes)
+    cadences = [cadence_of(probe, policy) for probe in probes]
+    close_gap = pooled_gap(cadences)
+    successes = max(RECOVER_MIN, math.ceil(RECOVER_SECONDS / close_gap))
+    return Pool(
+        depth=depth,
+        probes=probes,
+        fast_window=fast_window(policy.fast, gap),
+        slow_windows=tuple(
+            (slow_window(rule, len(probes), gap), rule.episodes_for(len(probes)))
+            for rule in policy.slow
+        ),
+        successes=min(policy.recover.successes, successes),
+        close_stretch=1.2 * max(cadences),
+        close_gap=close_gap,
+    )

@@ -1,0 +1,104 @@
+"""Where a component's machine stands: stages, the table of transitions, and what is remembered.
+
+The diagram in the docs is drawn from `TRANSITIONS`, so the two cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from monitor.core.codec import from_plain, to_plain
+from monitor.core.incident import Incident, SeverityLevel, State
+from monitor.core.outcome import Depth
+
+
+class Stage(StrEnum):
+    """Where a component stands."""
+
+    CALM = "calm"
+    OPEN = "open"
+    RECOVERING = "recovering"
+
+
+class Signal(StrEnum):
+    """What moves a component."""
+
+    BREACH = "breach"
+    GOOD_STREAK = "good_streak"
+    RELAPSE = "relapse"
+    CLEAN = "clean"
+    GONE = "gone"
+
+
+TRANSITIONS: Mapping[tuple[Stage, Signal], Stage] = {
+    (Stage.CALM, Signal.BREACH): Stage.OPEN,
+    (Stage.OPEN, Signal.GOOD_STREAK): Stage.RECOVERING,
+    (Stage.RECOVERING, Signal.RELAPSE): Stage.OPEN,
+    (Stage.RECOVERING, Signal.CLEAN): Stage.CALM,
+    (Stage.OPEN, Signal.GONE): Stage.CALM,
+    (Stage.RECOVERING, Signal.GONE): Stage.CALM,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """All that a component's machine remembers. Times are monotonic seconds.
+
+    Attributes:
+        stage: calm, open or recovering.
+        incident: the open incident, or the last one.
+        depth: depth of the deciding pool.
+        state: what people see while an incident is open.
+        onset: start of the impact.
+        recovered: start of the first good run after the last bad one.
+        closed: when the last incident closed.
+        floor: runs that started before this are no evidence any more.
+        relapsed: the open stretch has been recovering before.
+        told: `recovering` has been announced in this open stretch.
+        reopened: when it came back, within the last hour.
+    """
+
+    stage: Stage = Stage.CALM
+    incident: Incident | None = None
+    depth: Depth = Depth.EDGE
+    state: State = State.OPERATIONAL
+    onset: float = 0.0
+    recovered: float | None = None
+    closed: float | None = None
+    floor: float = float("-inf")
+    relapsed: bool = False
+    told: bool = False
+    reopened: tuple[float, ...] = ()
+
+
+def standing_to_plain(standing: Standing) -> dict[str, Any]:
+    """As plain values; a floor at minus infinity becomes null, which JSON knows."""
+    plain: dict[str, Any] = to_plain(standing)
+    plain["floor"] = None if standing.floor == float("-inf") else standing.floor
+    return plain
+
+
+def standing_from_plain(saved: Mapping[str, Any], shift: float) -> Standing:
+    """What `standing_to_plain` wrote, `shift` seconds added to its monotonic times."""
+    plain = dict(saved)
+    for key in ("onset", "recovered", "closed", "floor"):
+        plain[key] = None if plain[key] is None else plain[key] + shift
+    if plain["floor"] is None:
+        plain["floor"] = float("-inf")
+    plain["reopened"] = [when + shift for when in plain["reopened"]]
+    return from_plain(Standing, plain)
+
+
+def severity_of(state: State) -> SeverityLevel:
+    """Minor for degraded, major for a partial outage, critical for a major one."""
+    if state is State.MAJOR_OUTAGE:
+        return SeverityLevel.CRITICAL
+    return SeverityLevel.MAJOR if state is State.PARTIAL_OUTAGE else SeverityLevel.MINOR
+
+
+def worse(one: SeverityLevel, other: SeverityLevel) -> SeverityLevel:
+    """The worse of two severities."""
+    return max(one, other, key=list(SeverityLevel).index)

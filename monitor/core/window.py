@@ -1,0 +1,116 @@
+"""Rolling memory of usable runs: one list a probe, ordered by the time each run *started*.
+
+Results come late (a run that hangs ends after newer ones), so order of arrival means nothing here.
+Only good and bad runs are entered; an excluded run leaves no trace but may take back an entry that
+was made for it at the soft deadline.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+
+from monitor.core.outcome import Outcome
+
+ENTRIES_MAX = 5_000
+"""Upper bound of entries a probe: far above a day of bursts."""
+
+_STARTED = attrgetter("started")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One usable run, as the rules see it."""
+
+    run_id: str
+    probe: str
+    at: datetime
+    started: float
+    bad: bool
+    answered: bool
+    outcome: Outcome
+    reason: str = ""
+    request_id: str | None = None
+    cf_ray: str | None = None
+
+
+class Windows:
+    """The entries of all probes. `horizon` seconds are kept."""
+
+    def __init__(self, probes: Iterable[str], horizon: float) -> None:
+        """Start empty."""
+        self._horizon = horizon
+        self._entries: dict[str, list[Entry]] = {name: [] for name in probes}
+
+    def put(self, entry: Entry) -> Entry | None:
+        """Enter a run; returns the entry of the same run that it replaces, if there was one."""
+        entries = self._entries[entry.probe]
+        before = self._take(entries, entry.run_id, entry.started)
+        if not entries or entries[-1].started <= entry.started:
+            entries.append(entry)
+        else:
+            insort(entries, entry, key=_STARTED)
+        return before
+
+    def remove(self, probe: str, run_id: str, started: float) -> Entry | None:
+        """Take back the entry of a run that turned out to be unusable."""
+        return self._take(self._entries[probe], run_id, started)
+
+    def find(self, run_id: str, since: float) -> Entry | None:
+        """The entry of `run_id` among those that started since `since`."""
+        return next(
+            (entry for entry in self.since(self._entries, since) if entry.run_id == run_id), None
+        )
+
+    def of(self, probe: str) -> list[Entry]:
+        """All entries of one probe, oldest first. Not to be changed."""
+        return self._entries[probe]
+
+    def since(self, probes: Iterable[str], start: float) -> list[Entry]:
+        """Entries of `probes` that started at or after `start`, in order of start."""
+        found: list[Entry] = []
+        for probe in probes:
+            entries = self._entries[probe]
+            found += entries[bisect_left(entries, start, key=_STARTED) :]
+        found.sort(key=_STARTED)
+        return found
+
+    def last(self, probe: str) -> Entry | None:
+        """The entry of the run that started last."""
+        entries = self._entries[probe]
+        return entries[-1] if entries else None
+
+    def prune(self, now: float) -> None:
+        """Forget what is older than the horizon."""
+        for entries in self._entries.values():
+            old = bisect_left(entries, now - self._horizon, key=_STARTED)
+            old = max(old, len(entries) - ENTRIES_MAX)
+            if old > 0:
+                del entries[:old]
+
+    def clear(self) -> None:
+        """Forget everything: the clocks no longer tell how old it is."""
+        for entries in self._entries.values():
+            entries.clear()
+
+    def snapshot(self) -> dict[str, list[Entry]]:
+        """A copy of all entries."""
+        return {probe: list(entries) for probe, entries in self._entries.items() if entries}
+
+    def restore(self, saved: Mapping[str, Iterable[Entry]]) -> None:
+        """Take over saved entries of probes that still exist."""
+        for probe, entries in saved.items():
+            if probe in self._entries:
+                self._entries[probe] = sorted(entries, key=_STARTED)
+
+    @staticmethod
+    def _take(entries: list[Entry], run_id: str, started: float) -> Entry | None:
+        place = bisect_left(entries, started, key=_STARTED)
+        while place < len(entries) and entries[place].started == started:
+            if entries[place].run_id == run_id:
+                return entries.pop(place)
+            place += 1
+        return None

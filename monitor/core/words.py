@@ -1,0 +1,209 @@
+"""The sentences of announcements: what, since when, how sure, what still works, what to check.
+
+Pure functions. Every summary is one line of at most `SUMMARY_CHARS_MAX` characters, every detail
+tells a tired operator where to look first. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from monitor.core.answer import clean
+from monitor.core.incident import EventType, Evidence, Incident, Reason, SeverityLevel, State
+from monitor.core.outcome import Depth, Outcome
+
+SUMMARY_CHARS_MAX = 240
+"""How long a summary may be, in characters."""
+
+_TITLE_CHARS_MAX = 40
+_TITLES_MAX = 3
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+_STATE_WORDS: Final = {
+    State.MAJOR_OUTAGE: "major outage",
+    State.PARTIAL_OUTAGE: "partial outage",
+    State.DEGRADED_PERFORMANCE: "degraded performance",
+}
+"""Worst first."""
+
+_SEVERITY_WORDS: Final = {
+    SeverityLevel.CRITICAL: _STATE_WORDS[State.MAJOR_OUTAGE],
+    SeverityLevel.MAJOR: _STATE_WORDS[State.PARTIAL_OUTAGE],
+    SeverityLevel.MINOR: _STATE_WORDS[State.DEGRADED_PERFORMANCE],
+}
+_STILL_WORKS: Final = {
+    Depth.EDGE: "the edge still answers",
+    Depth.GATEWAY: "the API gateway still answers",
+    Depth.KEY: "keys are still accepted",
+    Depth.INFERENCE: "inference still works",
+}
+_CHECK_FIRST: Final = {
+    Outcome.CLIENT_ERROR: (
+        "Claude refuses the request itself, which says nothing about its health. Check first that "
+        "the model still exists, then the balance and the spend limits in the Console."
+    ),
+    Outcome.UNPROVEN: (
+        "Either the vendor changed this answer or the probe is configured wrongly. Check first its "
+        "URL and its expectations; `claude-uptime probe` runs it once and shows what comes back."
+    ),
+}
+_CHECK_MONITOR = (
+    "The cause is on this side. Check first the daemon's log around this time, then its disk, "
+    "memory and CPU."
+)
+
+
+def incident_sentence(event: EventType, incident: Incident, titles: Mapping[str, str]) -> str:
+    """What is announced about `incident`; `titles` gives each component's title by name."""
+    subject = _listed([clean(titles.get(n, n), _TITLE_CHARS_MAX) for n in incident.names])
+    if event is EventType.CLOSED:
+        said = _closed(incident)
+    elif event is EventType.RECOVERING:
+        said = _recovering(incident)
+    else:
+        said = _lasting(event, incident)
+    return clean(f"{subject}: {said}.", SUMMARY_CHARS_MAX)
+
+
+def _lasting(event: EventType, incident: Incident) -> str:
+    dated = event is EventType.REMINDER or incident.started_at.date() != incident.opened_at.date()
+    since = f"since {_clock(incident.started_at, dated=dated)} UTC"
+    state = _worst(incident)
+    if event is EventType.UPDATED:
+        state = f"now {state}"
+    elif event is EventType.REMINDER:
+        state = f"still {state}"
+    elif event is EventType.REOPENED:
+        state, since = f"{state} again,", f"first {since}"
+    works = "" if incident.deepest_good is None else f"; {_STILL_WORKS[incident.deepest_good]}"
+    return f"{state} {since}: {_counted(incident, lasting=True)}{works}"
+
+
+def _recovering(incident: Incident) -> str:
+    end = incident.recovered_at or incident.opened_at
+    state = _SEVERITY_WORDS[incident.severity]
+    lasted = _span(end - incident.started_at)
+    return f"recovering since {_clock(end)} UTC after {lasted} of {state}; not over until it holds"
+
+
+def _closed(incident: Incident) -> str:
+    end = incident.recovered_at or incident.closed_at or incident.opened_at
+    dated = incident.started_at.date() != end.date()
+    began = _clock(incident.started_at, dated=dated)
+    if incident.reason is Reason.OPERATOR:
+        return f"incident closed by an operator; it began at {began} UTC"
+    if incident.reason is Reason.EVIDENCE_GONE:
+        return f"incident of {began} UTC withdrawn: what spoke for it no longer counts"
+    state = _SEVERITY_WORDS[incident.severity]
+    span = f"{began} to {_clock(end, dated=dated)} UTC, {_span(end - incident.started_at)}"
+    return f"{state} over ({span}): {_counted(incident, lasting=False)}"
+
+
+def _worst(incident: Incident) -> str:
+    """The worst state it gives a component now; that of its severity when it gives none."""
+    states = {impact.state for impact in incident.components}
+    fallback = _SEVERITY_WORDS[incident.severity]
+    return next((words for state, words in _STATE_WORDS.items() if state in states), fallback)
+
+
+def _counted(incident: Incident, *, lasting: bool) -> str:
+    evidence = incident.evidence
+    within = f" in {_span(timedelta(seconds=evidence.window_seconds))}" if lasting else ""
+    share = _share(evidence, incident.cause)
+    return f"{evidence.bad} of {evidence.runs} runs failed{within}, {share} with {incident.cause}"
+
+
+def _share(evidence: Evidence, cause: Outcome) -> str:
+    """How much of the bad runs the commonest outcome is, in a word."""
+    caused = next((tally.bad for tally in evidence.by_outcome if tally.name == cause), None)
+    if caused is not None and caused >= evidence.bad:
+        return "all"
+    return "most" if caused is None or 2 * caused > evidence.bad else "many"
+
+
+def credential_sentence(name: str, ever_worked: bool) -> tuple[str, str]:  # noqa: FBT001  # a fact, not a mode
+    """Summary and detail on the refused key called `name`: both readings, and what decides."""
+    if ever_worked:
+        summary = f"Key {name} is refused although it worked before; what it watches is unknown now"
+        readings = (
+            "Either the key was revoked, has expired or lost a permission, or Claude refuses valid "
+            "keys, as on 28 April 2026."
+        )
+    else:
+        summary = f"Key {name} has never been accepted here; what it watches is unknown"
+        readings = (
+            "Either the key is wrong (cut short, a stray space, another organisation's), or Claude "
+            "has refused valid keys since before this daemon first asked."
+        )
+    check = (
+        "Check first in the Console that the key is active and try it by hand; if it is, this is "
+        "an outage. A second key under `credentials` would tell the two apart at once."
+    )
+    return clean(f"{summary}.", SUMMARY_CHARS_MAX), f"{readings} {check}"
+
+
+def misconfigured_sentence(probe: str, outcome: Outcome, reason: str) -> tuple[str, str]:
+    """Summary and detail on a probe whose runs do not count, `reason` being the verdict's."""
+    summary = f"Probe {probe} does not count until this is looked at ({outcome}): {reason}"
+    return clean(summary, SUMMARY_CHARS_MAX), _CHECK_FIRST.get(outcome, _CHECK_MONITOR)
+
+
+def blind_sentence(vantage: str, why: str) -> str:
+    """`vantage` sees nothing of Claude, because of `why`."""
+    return clean(
+        f"Blind at {vantage}: {why}. Claude's state is unknown from here; no incident opens or "
+        "closes until this host has its network back.",
+        SUMMARY_CHARS_MAX,
+    )
+
+
+def sighted_sentence(vantage: str) -> str:
+    """`vantage` sees again."""
+    return clean(
+        f"Sighted again at {vantage}: the network answers and Claude is watched as before.",
+        SUMMARY_CHARS_MAX,
+    )
+
+
+def guard_off_sentence(targets: Sequence[str]) -> tuple[str, str]:
+    """Summary and detail on a guard without a proven target among `targets` (their names)."""
+    summary = (
+        f"No control target answers ({_listed(list(targets))}) though Claude does: a failure of "
+        "this host's own network could be taken for an outage."
+    )
+    detail = (
+        "Usually the way out of this host allows Claude alone. Check first that it allows the "
+        "control targets, or name others under `control.targets` that it can reach."
+    )
+    return clean(summary, SUMMARY_CHARS_MAX), detail
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`, `a, b, c and 3 more`."""
+    shown = list(names[:_TITLES_MAX])
+    if len(names) > _TITLES_MAX:
+        shown.append(f"{len(names) - _TITLES_MAX} more")
+    if len(shown) <= 1:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _clock(at: datetime, *, dated: bool = False) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if dated else f"{at:%H:%M}"
+
+
+def _span(length: timedelta) -> str:
+    """`45 s`, `12 min`, `1 h 18 min`, `2 d 3 h`."""
+    seconds = max(0, round(length.total_seconds()))
+    if seconds < 2 * _MINUTE:
+        return f"{seconds} s"
+    minutes = round(seconds / _MINUTE)
+    if minutes < _MINUTE:
+        return f"{minutes} min"
+    if seconds < _DAY:
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours} h {minutes} min"
+    days, rest = divmod(seconds, _DAY)
+    return f"{days} d {rest // _HOUR} h"

@@ -1,0 +1,214 @@
+"""What moves the metrics.
+
+Three things do. Effects, as they happen, move the counters and histograms (`publish`). The shell's
+own happenings have a verb each (`skipped`, `late`, `loop_lag`, `delivered`, `reloaded`). States
+stand in the engine's view and nowhere else, so the gauges are set from it just before a scrape
+(`refresh`): a page and a scrape of the same moment cannot disagree.
+
+The instruments know nothing of the vantage. One collector adds it to every series on the way out,
+to those of process, platform and garbage collector too, and leaves out the `_created` series, so
+that no switch of the client library has to be thrown for the whole process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from monitor.core.effects import Announce, ComponentView, Effect, Judged, Revise, StatusView
+from monitor.core.incident import EventType, Incident, State
+from monitor.core.observation import Observation
+from monitor.core.outcome import Verdict
+from monitor.core.plan import Plan
+from monitor.delivery import Result
+from monitor.metrics.export import Exported, render
+from monitor.metrics.instruments import Instruments
+from monitor.metrics.labels import Backlog, Limit, SkipReason, StoreState, result_of
+
+INCIDENTS_KEPT_MAX = 1000
+"""For how many incidents it is remembered which components were counted."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+"""What an exemplar may carry of an id from outside: OpenMetrics allows 128 characters in all."""
+
+
+class Metrics:
+    """All metrics of one daemon. Fits `pipeline.Sink`; its methods do not raise for the world.
+
+    What is not in the plan is not counted, so that labels stay bounded.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        registry: CollectorRegistry | None = None,
+        *,
+        version: str,
+        notifiers: Sequence[str] = (),
+    ) -> None:
+        """Declare and pre-create everything.
+
+        Args:
+            plan: probes and components of this daemon.
+            registry: where it is exposed; a new one when not given.
+            version: of the daemon, for `build_info`.
+            notifiers: names of the enabled notifiers.
+        """
+        self.registry = registry or CollectorRegistry()
+        inner = CollectorRegistry()
+        self._of = Instruments(plan, notifiers, inner)
+        self._of.build_info.labels(version).set(1)
+        ProcessCollector(registry=inner)
+        PlatformCollector(registry=inner)
+        GCCollector(registry=inner)
+        self.registry.register(Exported(inner, plan.vantage))
+        self._probes = frozenset(probe.name for probe in plan.probes)
+        self._components = frozenset(component.name for component in plan.components)
+        self._notifiers = tuple(notifiers)
+        self._skip_reasons = frozenset(SkipReason)
+        self._limits = frozenset(Limit)
+        self._counted: OrderedDict[str, set[str]] = OrderedDict()
+        self._dropped = 0
+
+    # ------------------------------------------------------------------ what feeds it
+
+    def publish(self, effects: Sequence[Effect]) -> None:
+        """Take note of what the engine decided.
+
+        A run judged again later stays counted as it was: counters do not go back.
+        """
+        for effect in effects:
+            match effect:
+                case Judged(observation=observation, verdict=verdict):
+                    if not observation.provisional:
+                        self._count_run(observation, verdict)
+                case Announce(event=event):
+                    if event.incident is not None:
+                        self._count_incident(event.incident, opened=event.type is EventType.OPENED)
+                case Revise(incident=incident):
+                    self._count_incident(incident, opened=False)
+                case _:
+                    pass
+
+    def resume(self, incidents: Iterable[Incident]) -> None:
+        """Know incidents that were open before a restart, without counting them again."""
+        for incident in incidents:
+            self._counted_of(incident).update(incident.names)
+
+    def skipped(self, probe: str, reason: str) -> None:
+        """A due run of `probe` did not take place; an unlisted reason counts as `other`."""
+        if probe in self._probes:
+            known = reason if reason in self._skip_reasons else SkipReason.OTHER
+            self._of.runs_skipped.labels(probe, known).inc()
+
+    def late(self, seconds: float) -> None:
+        """A run started `seconds` after it was due."""
+        self._of.lateness.observe(max(0.0, seconds))
+
+    def loop_lag(self, seconds: float) -> None:
+        """The event loop came back `seconds` later than it was asked to."""
+        self._of.loop_lag.observe(max(0.0, seconds))
+
+    def delivered(self, notifier: str, result: Result) -> None:
+        """One attempt to deliver to `notifier` ended."""
+        if notifier in self._notifiers:
+            self._of.deliveries.labels(notifier, result_of(result)).inc()
+
+    def reloaded(self, at: datetime, *, ok: bool) -> None:
+        """The configuration was read at `at`, at the start or again."""
+        self._of.reload_ok.set(ok)
+        if ok:
+            self._of.know_reload()
+            self._of.reload_at.set(at.timestamp())
+
+    # ------------------------------------------------------------------ what comes out
+
+    def refresh(
+        self,
+        view: StatusView,
+        backlog: Iterable[Backlog] = (),
+        store: StoreState | None = None,
+    ) -> None:
+        """Set the gauges of now: call it on the event loop just before a scrape."""
+        broken = {name for incident in view.open_incidents for name in incident.names}
+        for component in view.components:
+            self._refresh_component(component, touched=component.name in broken)
+        self._of.network_up.set(view.network.up)
+        self._of.guard_active.set(view.network.guard_active)
+        waiting = {row.notifier: row for row in backlog}
+        for notifier in self._notifiers:
+            row = waiting.get(notifier) or Backlog(notifier=notifier, pending=0)
+            self._of.deliveries_pending.labels(notifier).set(row.pending)
+            self._of.oldest_pending.labels(notifier).set(max(0.0, row.oldest_age))
+        if store is not None:
+            self._of.store_writable.set(store.writable)
+            self._of.store_pending.set(store.pending)
+            self._of.runs_dropped.inc(max(0, store.dropped - self._dropped))
+            self._dropped = max(self._dropped, store.dropped)
+
+    def render(self, *, openmetrics: bool) -> bytes:
+        """Everything as text, in Prometheus's or the OpenMetrics format. May run in a thread."""
+        return render(self.registry, openmetrics=openmetrics)
+
+    # ------------------------------------------------------------------ how
+
+    def _count_run(self, seen: Observation, verdict: Verdict) -> None:
+        probe = seen.probe
+        if probe not in self._probes:
+            return
+        exemplar = _exemplar(seen)
+        self._of.runs.labels(probe, verdict.outcome).inc(exemplar=exemplar)
+        self._of.run_duration.labels(probe, verdict.counts).observe(
+            max(0.0, seen.seconds), exemplar=exemplar
+        )
+        for phase, seconds in seen.timings.phases():
+            self._of.phase_duration.labels(probe, phase).observe(max(0.0, seconds))
+        self._of.last_run.labels(probe).set(seen.at.timestamp())
+        if seen.certificate_expires is not None:
+            self._of.expiry.labels(probe).set(seen.certificate_expires.timestamp())
+        for header, remaining in seen.ratelimits:
+            limit = header.replace("-", "_")  # the vendor's headers have hyphens
+            if limit in self._limits:
+                self._of.ratelimit.labels(probe, limit).set(remaining)
+        for direction, tokens in (("input", seen.input_tokens), ("output", seen.output_tokens)):
+            if tokens:
+                self._of.tokens.labels(probe, direction).inc(max(0, tokens))
+
+    def _count_incident(self, incident: Incident, *, opened: bool) -> None:
+        """Count `incident` when it opens, and each component once, when it first touches it."""
+        if opened:
+            self._of.incidents_opened.labels(incident.severity).inc()
+        counted = self._counted_of(incident)
+        for component in self._components.intersection(incident.names) - counted:
+            self._of.component_incidents.labels(component).inc()
+            counted.add(component)
+
+    def _counted_of(self, incident: Incident) -> set[str]:
+        """The components of `incident` that were counted."""
+        counted = self._counted.setdefault(incident.id, set())
+        self._counted.move_to_end(incident.id)
+        while len(self._counted) > INCIDENTS_KEPT_MAX:
+            self._counted.popitem(last=False)
+        return counted
+
+    def _refresh_component(self, component: ComponentView, *, touched: bool) -> None:
+        name = component.name
+        for state in State:
+            self._of.component_state.labels(name, state).set(state is component.state)
+        if component.error_ratio is None:
+            self._of.error_ratio.remove(name)
+        else:
+            self._of.error_ratio.labels(name).set(component.error_ratio)
+        self._of.incident_open.labels(name).set(touched or component.incident_id is not None)
+
+
+def _exemplar(seen: Observation) -> dict[str, str] | None:
+    """The vendor's id of the request, when it looks like one: it comes from outside."""
+    request_id = seen.answer.request_id if seen.answer else None
+    if request_id is None or _REQUEST_ID.fullmatch(request_id) is None:
+        return None
+    return {"request_id": request_id}

@@ -1,0 +1,204 @@
+"""Every metric, declared once: names, types and labels as in the contract's table.
+
+Three stand beside the table, because a shut database has to show: `store_writable`, `store_pending`
+and `runs_dropped_total`. The metrics of first tokens, cost and the vendor's page join with what
+fills them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from monitor.core.incident import SeverityLevel, State
+from monitor.core.observation import Phase
+from monitor.core.outcome import Counts, Outcome
+from monitor.core.plan import Plan, ProbePlan
+from monitor.metrics.labels import DeliveryResult, SkipReason
+
+NAMESPACE = "claude_uptime"
+
+RUN_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
+"""Upper bounds for whole runs, in seconds: from a loopback answer to the longest time-out."""
+
+PHASE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Upper bounds for one phase, in seconds."""
+
+LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Upper bounds for late starts and a late event loop, in seconds."""
+
+
+class Instruments:
+    """The instruments themselves, one attribute each, named as the metric without its unit.
+
+    Label sets are made at once for everything in the plan, so that a rate starts from zero and a
+    probe that never ran is visible.
+    """
+
+    def __init__(self, plan: Plan, notifiers: Sequence[str], registry: CollectorRegistry) -> None:
+        """Declare and pre-create everything in `registry`."""
+        self._registry = registry
+        self._reload_known = False
+        self._declare_runs()
+        self._declare_incidents()
+        self._declare_self()
+        for probe in plan.probes:
+            self._create_probe(probe)
+        for component in plan.components:
+            self._create_component(component.name)
+        for notifier in notifiers:
+            self._create_notifier(notifier)
+        for severity in SeverityLevel:
+            self.incidents_opened.labels(severity)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"{NAMESPACE}_{name}", text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{NAMESPACE}_{name}", text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(
+            f"{NAMESPACE}_{name}", text, labels, buckets=buckets, registry=self._registry
+        )
+
+    def _declare_runs(self) -> None:
+        self.runs = self._counter("runs_total", "Runs by outcome.", "probe", "outcome")
+        self.run_duration = self._histogram(
+            "run_duration_seconds",
+            "Duration of runs by what they count as.",
+            RUN_BUCKETS,
+            "probe",
+            "counts",
+        )
+        self.phase_duration = self._histogram(
+            "phase_duration_seconds",
+            "Duration of the disjoint phases of a run.",
+            PHASE_BUCKETS,
+            "probe",
+            "phase",
+        )
+        self.last_run = self._gauge(
+            "last_run_timestamp_seconds", "When the last run of a probe started.", "probe"
+        )
+        self.enabled = self._gauge("probe_enabled", "Whether a probe runs (0: disabled).", "probe")
+        self.info = self._gauge("probe_info", "What a probe is.", "probe", "kind", "depth", "model")
+        self.component_info = self._gauge(
+            "probe_component_info", "What a probe is evidence for.", "probe", "component"
+        )
+        self.expiry = self._gauge(
+            "tls_certificate_expiry_timestamp_seconds",
+            "When the certificate that a probe was shown expires.",
+            "probe",
+        )
+        self.ratelimit = self._gauge(
+            "ratelimit_remaining",
+            "What the vendor says remains of a rate limit.",
+            "probe",
+            "limit",
+        )
+        self.tokens = self._counter(
+            "tokens_total", "Tokens sent and received by probes.", "probe", "direction"
+        )
+
+    def _declare_incidents(self) -> None:
+        self.component_state = self._gauge(
+            "component_state", "1 for the state a component is in.", "component", "state"
+        )
+        self.error_ratio = self._gauge(
+            "component_error_ratio",
+            "Share of bad runs in the deciding pool over five minutes.",
+            "component",
+        )
+        self.incident_open = self._gauge(
+            "incident_open", "Whether an incident touches a component.", "component"
+        )
+        self.incidents_opened = self._counter(
+            "incidents_opened_total", "Incidents opened, by severity at that moment.", "severity"
+        )
+        self.component_incidents = self._counter(
+            "component_incidents_total", "Incidents that touched a component.", "component"
+        )
+        self.network_up = self._gauge("network_up", "Whether this host has a network.")
+        self.guard_active = self._gauge(
+            "control_guard_active", "Whether a control target is proven, so that the guard works."
+        )
+
+    def _declare_self(self) -> None:
+        self.lateness = self._histogram(
+            "scheduler_lateness_seconds", "How late runs start.", LATENESS_BUCKETS
+        )
+        self.loop_lag = self._histogram(
+            "event_loop_lag_seconds", "How late the event loop is.", LATENESS_BUCKETS
+        )
+        self.runs_skipped = self._counter(
+            "runs_skipped_total", "Due runs that did not take place.", "probe", "reason"
+        )
+        self.deliveries = self._counter(
+            "deliveries_total", "Attempts to deliver, by result.", "notifier", "result"
+        )
+        self.deliveries_pending = self._gauge(
+            "deliveries_pending", "Deliveries not yet settled.", "notifier"
+        )
+        self.oldest_pending = self._gauge(
+            "delivery_oldest_pending_age_seconds",
+            "Age of the oldest delivery not yet settled; 0 when none is.",
+            "notifier",
+        )
+        self.store_writable = self._gauge(
+            "store_writable", "Whether the last attempt to write to the database succeeded."
+        )
+        self.store_pending = self._gauge(
+            "store_pending", "Runs and changes that wait to be written."
+        )
+        self.runs_dropped = self._counter(
+            "runs_dropped_total", "Quiet runs given up because the database stayed shut."
+        )
+        self.reload_ok = self._gauge(
+            "config_last_reload_successful", "Whether the last read of the configuration succeeded."
+        )
+        self.reload_at = Gauge(
+            f"{NAMESPACE}_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last read successfully.",
+            registry=None,
+        )
+        self.build_info = self._gauge("build_info", "The version that runs.", "version")
+
+    def know_reload(self) -> None:
+        """Begin to show when the configuration was read.
+
+        A gauge without labels has a series as soon as it is registered, so this one joins late.
+        """
+        if not self._reload_known:
+            self._reload_known = True
+            self._registry.register(self.reload_at)
+
+    def _create_probe(self, probe: ProbePlan) -> None:
+        for outcome in Outcome:
+            self.runs.labels(probe.name, outcome)
+        for counts in Counts:
+            self.run_duration.labels(probe.name, counts)
+        for phase in Phase:
+            self.phase_duration.labels(probe.name, phase)
+        for reason in SkipReason:
+            self.runs_skipped.labels(probe.name, reason)
+        if probe.model is not None:
+            for direction in ("input", "output"):
+                self.tokens.labels(probe.name, direction)
+        self.enabled.labels(probe.name).set(probe.enabled)
+        self.info.labels(probe.name, probe.kind, probe.depth, probe.model or "").set(1)
+        for component in probe.components:
+            self.component_info.labels(probe.name, component).set(1)
+
+    def _create_component(self, component: str) -> None:
+        for state in State:
+            self.component_state.labels(component, state).set(state is State.UNKNOWN)
+        self.incident_open.labels(component)
+        self.component_incidents.labels(component)
+
+    def _create_notifier(self, notifier: str) -> None:
+        for result in DeliveryResult:
+            self.deliveries.labels(notifier, result)
+        self.deliveries_pending.labels(notifier)
+        self.oldest_pending.labels(notifier)

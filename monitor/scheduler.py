@@ -1,0 +1,320 @@
+"""When each probe runs: the metronome (APScheduler, known nowhere else) and the runner.
+
+The metronome only beats. Each of its jobs is an `async def` that hands a name over and returns; the
+runner owns the running probes. What APScheduler 3.11 does that a monitor cannot use is met here:
+
+- its `jitter` adds up and changes the rate: none is used, each probe has a fixed phase of its own;
+- a job late by more than a second is dropped with a log line: the grace is the whole interval, and
+  a beat that is missed all the same is counted;
+- it plans by the wall clock, so a step back by an hour would mean an hour of silence: the drift of
+  wall against monotonic time is watched and everything planned anew;
+- its shutdown does not wait for running jobs: they are not its jobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from monitor.clock import Clock, SystemClock
+from monitor.core.effects import CheckControl, RequestBurst, SetCadence
+from monitor.core.observation import Origin
+
+DRIFT_SECONDS = 2.0
+"""Wall against monotonic time: a larger difference is a step, or a sleep of the machine."""
+
+CONCURRENCY_MAX = 64
+SWEEP_GAP = 0.1
+"""Seconds between two starts of the sweep at start-up."""
+
+START_SECONDS_MIN = 0.02
+"""A start that lies in the past when the job is added would wait a whole interval."""
+
+PULSE_SECONDS = 0.1
+"""Machine seconds between two looks at the event loop."""
+
+PULSE_KEPT = 1200
+
+log = structlog.get_logger(__name__)
+
+
+class Gauge(Protocol):
+    """Who hears how well the schedule is kept."""
+
+    def skipped(self, probe: str, reason: str) -> None:
+        """A run did not take place."""
+        ...
+
+    def late(self, seconds: float) -> None:
+        """A run was begun so much after it was due."""
+        ...
+
+    def loop_lag(self, seconds: float) -> None:
+        """A turn of the event loop was late."""
+        ...
+
+
+class Pulse:
+    """Measures how late the event loop is, and remembers it for a while."""
+
+    def __init__(self, clock: Clock, gauge: Gauge) -> None:
+        """Nothing is measured before `beat` runs."""
+        self._clock = clock
+        self._gauge = gauge
+        self._late: deque[tuple[float, float]] = deque(maxlen=PULSE_KEPT)
+        self.beaten = clock.monotonic()
+
+    async def beat(self) -> None:
+        """Measure until cancelled."""
+        step = PULSE_SECONDS / self._clock.real(1.0)
+        while True:
+            begun = self._clock.monotonic()
+            await self._clock.sleep(step)
+            self.beaten = self._clock.monotonic()
+            late = max(0.0, self.beaten - begun - step)
+            self._gauge.loop_lag(self._clock.real(late))
+            self._late.append((self.beaten, late))
+
+    def worst_since(self, started: float) -> float:
+        """The longest delay, in seconds of the clock, seen since monotonic `started`."""
+        worst = 0.0
+        for when, late in reversed(self._late):
+            if when < started:
+                break
+            worst = max(worst, late)
+        return worst
+
+
+@dataclass(slots=True)
+class _Beat:
+    """One job of the metronome: its interval and the monotonic time of its next beat."""
+
+    interval: float
+    due: float
+
+
+class Metronome:
+    """Calls `strike(name, lateness, missed)` for each name at its interval, on a fixed grid."""
+
+    def __init__(
+        self, clock: Clock, strike: Callable[[str, float, int], None], machine: Clock | None = None
+    ) -> None:
+        """`machine` is the clock that APScheduler plans by; the system's when not given."""
+        self._clock = clock
+        self._strike = strike
+        self._machine = machine or SystemClock()
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._beats: dict[str, _Beat] = {}
+        self._seen = (self._machine.monotonic(), self._machine.now())
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Beat no more. What was handed over goes on."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def set(self, name: str, interval: float, offset: float) -> None:
+        """Beat for `name` every `interval` seconds, first `offset` seconds from now."""
+        self._beats[name] = _Beat(interval, self._clock.monotonic() + offset)
+        self._plan(name)
+
+    def change(self, name: str, interval: float) -> None:
+        """Beat for `name` at another interval, at once if that is shorter."""
+        beat = self._beats[name]
+        now = self._clock.monotonic()
+        beat.due = min(max(beat.due, now), now + interval)
+        beat.interval = interval
+        self._plan(name)
+
+    def watch(self) -> bool:
+        """Plan everything anew if the wall clock has stepped. True when it has."""
+        mono, wall = self._machine.monotonic(), self._machine.now()
+        drift = (wall - self._seen[1]).total_seconds() - (mono - self._seen[0])
+        self._seen = (mono, wall)
+        if abs(drift) <= DRIFT_SECONDS:
+            return False
+        log.warning("clock.stepped", drift_seconds=round(drift, 3))
+        for name in self._beats:
+            self._plan(name)
+        return True
+
+    def _plan(self, name: str) -> None:
+        beat = self._beats[name]
+        wait = self._clock.real(max(0.0, beat.due - self._clock.monotonic()))
+        seconds = self._clock.real(beat.interval)
+        start = self._machine.now() + timedelta(seconds=max(wait, START_SECONDS_MIN))
+        self._scheduler.add_job(
+            self._beat,
+            IntervalTrigger(seconds=seconds, start_date=start, timezone=UTC),
+            args=(name,),
+            id=name,
+            replace_existing=True,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=max(1, math.ceil(seconds)),
+        )
+
+    async def _beat(self, name: str) -> None:
+        beat = self._beats[name]
+        late = max(0.0, self._clock.monotonic() - beat.due)
+        missed = int(late // beat.interval)
+        beat.due += (missed + 1) * beat.interval
+        self._strike(name, late - missed * beat.interval, missed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A probe as the runner knows it: its name, its own interval and where its grid begins."""
+
+    name: str
+    interval: float
+    offset: float
+
+
+class Runner:
+    """Owns the running probes: one run of a probe at a time, so many in all, drained at the stop.
+
+    `ask(name, origin)` makes one run and never raises for the world; `check_control()` asks the
+    control targets.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        gauge: Gauge,
+        ask: Callable[[str, Origin], Awaitable[object]],
+        check_control: Callable[[], Awaitable[object]],
+        *,
+        concurrency_max: int = CONCURRENCY_MAX,
+    ) -> None:
+        """Nothing runs before `serve`."""
+        self._clock = clock
+        self._gauge = gauge
+        self._ask = ask
+        self._check_control = check_control
+        self._concurrency_max = concurrency_max
+        self._metronome = Metronome(clock, self._strike)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._bursts: dict[str, int] = {}
+        self._bursting: dict[str, asyncio.Task[None]] = {}
+        self._intervals: dict[str, float] = {}
+        self._control: asyncio.Task[None] | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._closing = False
+
+    async def serve(self, asked: tuple[Asked, ...], control_interval: float | None) -> None:
+        """Sweep once over all, then run by the schedule until cancelled."""
+        self._intervals = {one.name: one.interval for one in asked}
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                if control_interval is not None:
+                    self._metronome.set(_CONTROL, control_interval, control_interval)
+                    self.check_control(CheckControl())
+                for one in asked:
+                    self._metronome.set(one.name, one.interval, one.offset)
+                self._metronome.start()
+                for one in asked:
+                    self._launch(one.name, Origin.SWEEP)
+                    await self._clock.sleep(SWEEP_GAP)
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._metronome.stop()
+                self._tasks = None
+
+    def watch(self) -> None:
+        """Look after the wall clock; about once a second."""
+        self._metronome.watch()
+
+    async def drain(self, seconds: float) -> int:
+        """Begin nothing new and wait for what runs, at most `seconds`. Returns what is left."""
+        self._closing = True
+        self._metronome.stop()
+        for task in self._bursting.values():
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=self._clock.real(seconds))
+        return len(self._running)
+
+    # ------------------------------------------------------------ the conductor's part
+
+    def burst(self, effect: RequestBurst) -> None:
+        """Run these probes again, spread over the gap so that samples do not bunch."""
+        for place, (name, count) in enumerate(effect.runs):
+            known = name in self._bursts
+            self._bursts[name] = count
+            if not known and self._tasks is not None and not self._closing:
+                wait = effect.gap * (place + 1) / len(effect.runs)
+                task = self._tasks.create_task(self._burst(name, wait, effect.gap))
+                self._bursting[name] = task
+
+    async def _burst(self, name: str, wait: float, gap: float) -> None:
+        try:
+            await self._clock.sleep(wait)
+            while self._bursts[name] > 0:
+                self._bursts[name] -= 1
+                self._launch(name, Origin.BURST)
+                await self._clock.sleep(gap)
+        finally:
+            del self._bursts[name]
+            del self._bursting[name]
+
+    def cadence(self, effect: SetCadence) -> None:
+        """Run these probes more often, or as often as they were configured to."""
+        for name in effect.probes:
+            self._metronome.change(name, effect.interval or self._intervals[name])
+
+    def check_control(self, _effect: CheckControl) -> None:
+        """Ask the control targets now, unless they are being asked."""
+        busy = self._control is not None and not self._control.done()
+        if self._tasks is not None and not busy and not self._closing:
+            self._control = self._tasks.create_task(self._guarded(_CONTROL, self._check_control()))
+
+    # ------------------------------------------------------------ running
+
+    def _strike(self, name: str, late: float, missed: int) -> None:
+        if name == _CONTROL:
+            self.check_control(CheckControl())
+            return
+        for _ in range(missed):
+            self._gauge.skipped(name, "late")
+        self._gauge.late(late)
+        self._launch(name, Origin.SCHEDULED)
+
+    def _launch(self, name: str, origin: Origin) -> None:
+        """Begin a run, or count why not."""
+        if self._tasks is None or self._closing:
+            return
+        if name in self._running:
+            if origin is Origin.SCHEDULED:
+                self._gauge.skipped(name, "still_running")
+        elif len(self._running) >= self._concurrency_max:
+            self._gauge.skipped(name, "at_capacity")
+        else:
+            task = self._tasks.create_task(self._guarded(name, self._ask(name, origin)))
+            self._running[name] = task
+            task.add_done_callback(lambda _task: self._running.pop(name, None))
+
+    async def _guarded(self, name: str, work: Awaitable[object]) -> None:
+        """A bug in one run must not end the others: it is logged and the schedule goes on."""
+        try:
+            await work
+        except Exception:
+            log.exception("run.crashed", probe=name)
+            self._gauge.skipped(name, "crashed")
+
+
+_CONTROL = "control targets"
+"""Name of the control targets' job; no probe can be called so."""

@@ -1,0 +1,150 @@
+"""What the web layer needs of the rest of the daemon: Protocols it owns, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from aiohttp import web
+
+from monitor.core.effects import Judged, StatusView
+from monitor.core.incident import Event, Incident
+from monitor.core.plan import Plan
+
+
+class StatusReader(Protocol):
+    """Knows how things stand."""
+
+    def status(self) -> StatusView:
+        """Everything of now. Cheap: it is asked for on every request."""
+        ...
+
+
+class IncidentReader(Protocol):
+    """Knows the past. May raise one of `WebDeps.store_errors` when the store does not answer."""
+
+    async def incidents(self, limit: int, before: datetime | None) -> Sequence[Incident]:
+        """At most `limit` incidents, newest `opened_at` first, opened before `before` if given."""
+        ...
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        """The newest version of one incident, or None."""
+        ...
+
+    async def events_of(self, incident_id: str) -> Sequence[Event]:
+        """What was announced of an incident, oldest first."""
+        ...
+
+    async def recent_runs(self, probe: str, limit: int) -> Sequence[Judged]:
+        """The last `limit` stored runs of a probe, in any order."""
+        ...
+
+
+class ScrapeSource(Protocol):
+    """Has the metrics."""
+
+    async def refresh(self) -> None:
+        """Bring the gauges up to now. Runs on the event loop."""
+        ...
+
+    def render(self, *, openmetrics: bool) -> bytes:
+        """The metrics as text. Runs in a thread."""
+        ...
+
+
+class StoreTrouble(StrEnum):
+    """Why the database does not take writes: a closed list."""
+
+    LOCKED = "database_locked"
+    DISK_FULL = "disk_full"
+    UNWRITABLE = "database_unwritable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreHealth:
+    """How the journal fares.
+
+    Attributes:
+        trouble: why the last write failed; None when it succeeded.
+        pending: runs and changes that wait to be written.
+        dropped: quiet runs given up since the start.
+    """
+
+    trouble: StoreTrouble | None = None
+    pending: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryHealth:
+    """What waits for one notifier; `oldest_age` in seconds, 0 when nothing waits."""
+
+    notifier: str
+    pending: int = 0
+    oldest_age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the daemon itself does.
+
+    Attributes:
+        alive: its own heartbeat came recently: False asks for a restart.
+        serving: started, and not stopping.
+        loop_lag: seconds by which the event loop was late of late.
+        lateness: seconds by which runs started late of late.
+        store: the journal.
+        deliveries: one row a notifier.
+    """
+
+    alive: bool = True
+    serving: bool = True
+    loop_lag: float = 0.0
+    lateness: float = 0.0
+    store: StoreHealth = field(default_factory=StoreHealth)
+    deliveries: tuple[DeliveryHealth, ...] = ()
+
+
+class HealthReader(Protocol):
+    """Knows how the daemon itself does."""
+
+    def health(self) -> Health:
+        """As of now. Cheap and without I/O."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebDeps:
+    """Everything that the routes may reach.
+
+    Attributes:
+        plan: what is probed.
+        version: of the daemon.
+        status: how things stand.
+        incidents: the past.
+        health: the daemon itself.
+        scrape: the metrics.
+        external_url: what links begin with; empty for links relative to the host.
+        store_errors: exceptions of `incidents` that mean "not now": they become a 503.
+    """
+
+    plan: Plan
+    version: str
+    status: StatusReader
+    incidents: IncidentReader
+    health: HealthReader
+    scrape: ScrapeSource
+    external_url: str = ""
+    store_errors: tuple[type[Exception], ...] = ()
+
+    @property
+    def unavailable(self) -> tuple[type[Exception], ...]:
+        """What is caught when the store is asked."""
+        return (TimeoutError, *self.store_errors)
+
+
+DEPS = web.AppKey("deps", WebDeps)
+"""Where a handler finds them."""

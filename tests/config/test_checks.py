@@ -1,0 +1,84 @@
+"""The findings themselves stand in tests/data/broken, one file each; here is what passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.config import checks
+from monitor.config.load import from_text
+from monitor.config.schema import Config
+
+TEXT = """
+components:
+  api: {title: Claude API}
+probes:
+  - name: hello
+    kind: http
+    url: https://api.anthropic.com/api/hello
+    components: [api]
+"""
+PAID = """
+  - name: message
+    kind: claude_json
+    call: message
+    model: claude-haiku-5-5
+    credential: main
+    components: [api]
+    interval: 30s
+    timeout: 45s
+credentials: {main: {api_key: ""}}
+prices: {claude-haiku-5-5: {input: 0.1, output: 0.5}}
+"""
+
+
+def a_config(more: str = "") -> Config:
+    return from_text(TEXT + more, "claude.yaml", {}, str)
+
+
+def test_a_sound_configuration_has_no_findings() -> None:
+    assert list(checks.errors(a_config())) == []
+
+
+def test_a_paid_probe_may_take_longer_than_its_interval() -> None:
+    assert list(checks.errors(a_config(PAID))) == []
+
+
+def test_close_may_stand_where_the_lowest_rule_opens() -> None:
+    assert list(checks.errors(a_config("detection: {close: {ratio: 5%}}\n"))) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://captive.apple.com/",
+        "https://notclaude.ai.example/",
+        "https://mycloudflare.com/",
+        "http://192.0.2.1/",
+        "http://[2001:db8::1]/",
+    ],
+)
+def test_other_operators_may_be_control_targets(url: str) -> None:
+    more = f'control: {{targets: [{{name: one, url: "{url}"}}]}}\n'
+    assert list(checks.errors(a_config(more))) == []
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ([], "no operators"),
+        (["https://a.example.net/"], "1 operator of"),
+        (["https://a.example.net/", "https://b.example.net/"], "1 operator of"),
+        (["https://a.example.net/", "https://b.example.org/"], None),
+    ],
+    ids=["none", "one", "two of one", "two"],
+)
+def test_fewer_than_two_operators_are_a_warning(targets: list[str], said: str | None) -> None:
+    items = ", ".join(f'{{name: t{n}, url: "{url}"}}' for n, url in enumerate(targets))
+    config = a_config(f"contact: ops@example.com\ncontrol: {{targets: [{items}]}}\n")
+    warnings = list(checks.warnings(config))
+    assert [said in warning for warning in warnings if said] == ([True] if said else [])
+    assert len(warnings) == (1 if said else 0)
+
+
+def test_a_missing_contact_is_a_warning() -> None:
+    assert [text for text in checks.warnings(a_config()) if text.startswith("contact:")]

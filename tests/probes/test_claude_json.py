@@ -1,0 +1,309 @@
+"""The kind `claude_json`: the requests of the three calls, and what healthy answers look like."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from monitor.core.outcome import Depth
+from monitor.probes._base import HttpReply
+from monitor.probes.claude_json import KIND, STOP_REASONS, ClaudeJsonSpec, reading, request
+from monitor.spec import Secret
+
+KEY = Secret("sk-ant-planted-key-000000000000")
+HAIKU = "claude-haiku-5-5"
+
+
+def a_spec(call: str, **changes: Any) -> ClaudeJsonSpec:
+    """A probe with a key."""
+    values: dict[str, Any] = {
+        "name": "api_probe",
+        "kind": "claude_json",
+        "call": call,
+        "components": ("api",),
+        "credential": "main",
+    }
+    if call != "models":
+        values["model"] = HAIKU
+    return ClaudeJsonSpec.model_validate({**values, **changes})
+
+
+def a_reply(content: Any, status: int = 200, **headers: str) -> HttpReply:
+    """A reply with a JSON body."""
+    pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return HttpReply(status=status, headers=pairs, body=json.dumps(content).encode())
+
+
+def failed(spec: ClaudeJsonSpec, reply: HttpReply) -> list[str]:
+    """Names of the checks that were not met."""
+    found = reading(spec, reply).checks
+    assert all(check.ok or check.detail for check in found)
+    return [check.name for check in found if not check.ok]
+
+
+def a_message(**changes: Any) -> dict[str, Any]:
+    """A healthy answer to a message."""
+    return {
+        "type": "message",
+        "id": "msg_01",
+        "role": "assistant",
+        "content": [{"type": "text", "text": "OK."}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 12, "output_tokens": 4},
+        **changes,
+    }
+
+
+# ---------------------------------------------------------------- what is asked
+
+
+def test_models_is_a_get_with_the_key() -> None:
+    asked = request(a_spec("models"), KEY)
+    assert (asked.method, asked.body) == ("GET", None)
+    assert asked.url == "https://api.anthropic.com/v1/models?limit=1"
+    assert asked.headers == {
+        "accept": "application/json",
+        "anthropic-version": "2023-06-01",
+        "x-api-key": KEY.reveal(),
+    }
+
+
+def test_a_configured_model_is_looked_for_in_the_whole_list() -> None:
+    asked = request(a_spec("models", model=HAIKU), KEY)
+    assert asked.url.endswith("/v1/models?limit=1000")
+
+
+def test_without_a_key_none_is_sent() -> None:
+    asked = request(a_spec("models", credential=None), None)
+    assert "x-api-key" not in asked.headers
+    assert asked.secrets == ()
+
+
+def test_a_message_is_short_thoughtless_and_without_sampling_parameters() -> None:
+    asked = request(a_spec("message"), KEY)
+    assert (asked.method, asked.url) == ("POST", "https://api.anthropic.com/v1/messages")
+    assert asked.headers["content-type"] == "application/json"
+    assert json.loads(asked.body or b"") == {
+        "model": HAIKU,
+        "max_tokens": 16,
+        "messages": [{"role": "user", "content": "Say OK."}],
+        "thinking": {"type": "disabled"},
+    }
+
+
+def test_thinking_can_be_left_to_the_model() -> None:
+    asked = request(a_spec("message", disable_thinking=False, max_tokens=1), KEY)
+    question = json.loads(asked.body or b"")
+    assert "thinking" not in question
+    assert question["max_tokens"] == 1
+
+
+def test_tokens_are_counted_of_the_same_prompt() -> None:
+    asked = request(a_spec("count_tokens", base_url="http://127.0.0.1:8080/"), KEY)
+    assert asked.url == "http://127.0.0.1:8080/v1/messages/count_tokens"
+    assert set(json.loads(asked.body or b"")) == {"model", "messages"}
+
+
+def test_a_request_never_shows_its_key_and_has_it_blanked_out_of_answers() -> None:
+    asked = request(a_spec("message"), KEY)
+    assert KEY.reveal() not in repr(asked)
+    assert asked.secrets == (KEY.reveal(),)
+
+
+# ---------------------------------------------------------------- models
+
+
+def models(*names: str) -> dict[str, Any]:
+    """A list of models."""
+    return {"data": [{"type": "model", "id": name} for name in names], "has_more": False}
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (models(HAIKU), []),
+        (models(), ["data"]),
+        ({}, ["data"]),
+        ({"data": {"id": HAIKU}}, ["data"]),
+        ([], ["json"]),
+    ],
+)
+def test_a_list_of_models_is_not_empty(content: Any, wrong: list[str]) -> None:
+    assert failed(a_spec("models"), a_reply(content)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("names", "wrong"),
+    [
+        ((HAIKU,), []),
+        ((f"{HAIKU}-20261007",), []),
+        ((f"{HAIKU}-thinking",), ["model"]),
+        (("claude-opus-5",), ["model"]),
+    ],
+)
+def test_a_configured_model_is_in_the_list(names: tuple[str, ...], wrong: list[str]) -> None:
+    assert failed(a_spec("models", model=HAIKU), a_reply(models(*names))) == wrong
+
+
+def test_a_list_of_anything_is_no_reason_to_fall_over() -> None:
+    spec = a_spec("models", model=HAIKU)
+    assert failed(spec, a_reply({"data": [1, None, {"id": None}]})) == ["model"]
+
+
+# ---------------------------------------------------------------- without a key
+
+REFUSAL = {
+    "type": "error",
+    "error": {"type": "authentication_error", "message": "x-api-key header is required"},
+    "request_id": "req_1",
+}
+
+
+@pytest.mark.parametrize(
+    ("reply", "wrong"),
+    [
+        (a_reply(REFUSAL, 401, request_id="req_1"), []),
+        (a_reply({**REFUSAL, "request_id": None}, 401), ["request_id"]),
+        (a_reply(models(HAIKU), 200), ["status", "type", "request_id"]),
+        (HttpReply(status=503, headers=(), body=b"no healthy upstream"), None),
+    ],
+)
+def test_without_a_key_a_typed_refusal_is_expected(
+    reply: HttpReply, wrong: list[str] | None
+) -> None:
+    spec = a_spec("models", credential=None)
+    assert failed(spec, reply) == (["status", "type", "request_id"] if wrong is None else wrong)
+
+
+# ---------------------------------------------------------------- count_tokens
+
+
+@pytest.mark.parametrize("value", [None, "12", True, -1, 1.5, 10**12])
+def test_a_count_is_a_number(value: Any) -> None:
+    assert failed(a_spec("count_tokens"), a_reply({"input_tokens": value})) == ["input_tokens"]
+
+
+def test_a_count_costs_nothing() -> None:
+    found = reading(a_spec("count_tokens"), a_reply({"input_tokens": 12}))
+    assert all(check.ok for check in found.checks)
+    assert (found.input_tokens, found.output_tokens) == (None, None)
+
+
+# ---------------------------------------------------------------- message
+
+
+@pytest.mark.parametrize("reason", sorted(STOP_REASONS))
+def test_any_known_reason_to_stop_is_fine(reason: str) -> None:
+    assert failed(a_spec("message"), a_reply(a_message(stop_reason=reason))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"content": [{"type": "thinking", "thinking": "..."}]}, []),
+        ({"content": []}, ["content"]),
+        ({"content": "OK."}, ["content"]),
+        ({"type": "completion"}, ["type"]),
+        ({"id": "chatcmpl-1"}, ["id"]),
+        ({"id": None}, ["id"]),
+        ({"role": "user"}, ["role"]),
+        ({"stop_reason": None}, ["stop_reason"]),
+        ({"stop_reason": ["end_turn"]}, ["stop_reason"]),
+        ({"stop_reason": "tired"}, ["stop_reason"]),
+    ],
+)
+def test_a_message_is_whole(changes: dict[str, Any], wrong: list[str]) -> None:
+    assert failed(a_spec("message"), a_reply(a_message(**changes))) == wrong
+
+
+@pytest.mark.parametrize("body", [b"Rate exceeded", b"", b"[1]", b"\xff", b'{"type":"message"'])
+def test_what_is_no_json_object_is_no_message(body: bytes) -> None:
+    reply = HttpReply(status=200, headers=(), body=body)
+    assert failed(a_spec("message"), reply) == ["json"]
+
+
+def test_an_error_fails_by_its_status_alone() -> None:
+    reply = a_reply(REFUSAL, 401)
+    assert failed(a_spec("message"), reply) == ["status"]
+    assert reading(a_spec("message"), reply).answer.error_type == "authentication_error"
+
+
+@pytest.mark.parametrize(
+    ("usage", "used"),
+    [
+        ({"input_tokens": 12, "output_tokens": 4}, (12, 4)),
+        ({"input_tokens": 2, "cache_read_input_tokens": 9, "output_tokens": 0}, (11, 0)),
+        ({"input_tokens": "many"}, (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_usage_is_read(usage: Any, used: tuple[int | None, int | None]) -> None:
+    found = reading(a_spec("message"), a_reply(a_message(usage=usage)))
+    assert (found.input_tokens, found.output_tokens) == used
+
+
+def test_rate_limits_are_read_from_a_closed_list() -> None:
+    headers = {
+        "anthropic_ratelimit_requests_remaining": "49",
+        "anthropic_ratelimit_input_tokens_remaining": "9000",
+        "anthropic_ratelimit_tokens_remaining": "many",
+        "anthropic_ratelimit_output_tokens_remaining": "9" * 40,
+        "anthropic_ratelimit_unheard_of_remaining": "1",
+    }
+    found = reading(a_spec("message"), a_reply(REFUSAL, 429, **headers))
+    assert found.ratelimits == (("requests", 49.0), ("input-tokens", 9000.0))
+
+
+# ---------------------------------------------------------------- the spec
+
+
+@pytest.mark.parametrize(
+    ("call", "changes", "depth"),
+    [
+        ("models", {"credential": None}, Depth.GATEWAY),
+        ("models", {}, Depth.KEY),
+        ("count_tokens", {}, Depth.KEY),
+        ("message", {}, Depth.INFERENCE),
+        ("message", {"depth": "key"}, Depth.KEY),
+    ],
+)
+def test_depth_follows_from_the_call(call: str, changes: dict[str, Any], depth: Depth) -> None:
+    assert a_spec(call, **changes).depth is depth
+
+
+@pytest.mark.parametrize(
+    ("call", "changes", "words"),
+    [
+        ("message", {"model": None}, "call message needs a model"),
+        ("count_tokens", {"model": None}, "call count_tokens needs a model"),
+        ("message", {"credential": None}, "needs a credential"),
+        ("models", {"credential": None, "model": HAIKU}, "no list to look for a model in"),
+        ("stream", {}, "'models', 'count_tokens' or 'message'"),
+        ("message", {"max_tokens": 0}, "greater than or equal to 1"),
+        ("message", {"temperature": 0}, "Extra inputs are not permitted"),
+        ("message", {"model": "a\nb"}, "should match pattern"),
+        ("message", {"base_url": "api.anthropic.com"}, "begins with https:// or http://"),
+        ("message", {"anthropic_version": "x\r\n"}, "should match pattern"),
+    ],
+)
+def test_a_wrong_spec_is_refused_in_one_line(
+    call: str, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        a_spec(call, **changes)
+    (error,) = caught.value.errors(include_url=False)
+    assert words in error["msg"]
+
+
+def test_only_a_message_costs_money_and_only_a_question_has_a_model() -> None:
+    assert [KIND.paid(a_spec(call)) for call in ("models", "count_tokens", "message")] == [
+        False,
+        False,
+        True,
+    ]
+    assert KIND.model(a_spec("message")) == HAIKU
+    assert KIND.model(a_spec("models", model=HAIKU)) is None
+    assert KIND.answered_means_vendor(a_spec("models"))

@@ -1,0 +1,88 @@
+"""Fakes of the web layer's Protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from monitor.core.effects import Judged, StatusView
+from monitor.core.incident import Event, Incident
+from monitor.core.plan import Plan
+from monitor.metrics import Backlog, Metrics, StoreState
+from monitor.web import Health
+from tests.factories import a_status_view
+
+
+class FakeDaemon:
+    """Status and health, as a test sets them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.view: StatusView = a_status_view(plan)
+        self.how = Health()
+
+    def status(self) -> StatusView:
+        return self.view
+
+    def health(self) -> Health:
+        return self.how
+
+
+@dataclass
+class FakePast:
+    """The store, in memory; `broken` is raised instead of an answer."""
+
+    stored: list[Incident] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    runs: list[Judged] = field(default_factory=list)
+    """Newest first, as a test writes them."""
+    broken: Exception | None = None
+
+    async def incidents(self, limit: int, before: datetime | None) -> Sequence[Incident]:
+        self._answer()
+        rows = sorted(self.stored, key=lambda row: (row.opened_at, row.id), reverse=True)
+        return [row for row in rows if before is None or row.opened_at < before][:limit]
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        self._answer()
+        return next((row for row in self.stored if row.id == incident_id), None)
+
+    async def events_of(self, incident_id: str) -> Sequence[Event]:
+        self._answer()
+        return [
+            event for event in self.events if event.incident and event.incident.id == incident_id
+        ]
+
+    async def recent_runs(self, probe: str, limit: int) -> Sequence[Judged]:
+        self._answer()
+        newest = [run for run in self.runs if run.observation.probe == probe][:limit]
+        return newest[::-1]
+
+    def _answer(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+
+
+class FakeScrape:
+    """The real metrics, refreshed from the fake daemon."""
+
+    def __init__(self, metrics: Metrics, daemon: FakeDaemon) -> None:
+        self.metrics = metrics
+        self.daemon = daemon
+
+    async def refresh(self) -> None:
+        store = self.daemon.how.store
+        self.metrics.refresh(
+            self.daemon.status(),
+            backlog=[
+                Backlog(notifier=row.notifier, pending=row.pending, oldest_age=row.oldest_age)
+                for row in self.daemon.how.deliveries
+            ],
+            store=StoreState(
+                writable=store.trouble is None, pending=store.pending, dropped=store.dropped
+            ),
+        )
+
+    def render(self, *, openmetrics: bool) -> bytes:
+        return self.metrics.render(openmetrics=openmetrics)
