@@ -8,9 +8,16 @@ import importlib
 import re
 import shlex
 from collections.abc import Collection, Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+
+from monitor.core.incident import EventType, Reason, State
+from monitor.core.outcome import Outcome
+from monitor.metrics.instruments import NAMESPACE, Instruments
+from tests.factories import a_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE_LINES_MAX = 400
@@ -154,7 +161,7 @@ def test_a_package_with_behaviour_has_tests_of_its_name() -> None:
         path.parent for path in MODULES if path.stem == "__init__" and path.parent.name != "monitor"
     ]
     lonely = [
-        package
+        name(package)
         for package in packages
         if "migrations" not in package.parts
         and behaves(package / "__init__.py")
@@ -248,7 +255,11 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 
 def test_every_command_in_the_pages_exists_with_its_options() -> None:
     known = subcommands()
-    calls = [(page, words) for page, words in commands("claude-uptime") if words]
+    calls = [
+        (page, words)
+        for page, words in commands("claude-uptime")
+        if words and not words[0].isupper()  # COMMAND stands for any
+    ]
     assert calls
     unknown = [
         f"{page}: claude-uptime {shlex.join(words)}"
@@ -265,6 +276,31 @@ def test_every_command_is_in_the_reference() -> None:
     must_be_none(
         [each for each in subcommands() if f"`{each}" not in page],
         "docs/reference/commands.md has every command",
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("outcomes", Outcome), ("events", EventType), ("events", Reason), ("metrics", State)],
+)
+def test_a_closed_list_is_in_the_reference_whole(page: str, words: type[StrEnum]) -> None:
+    text = (ROOT / "docs" / "reference" / f"{page}.md").read_text()
+    must_be_none(
+        [word.value for word in words if f"`{word.value}`" not in text],
+        f"docs/reference/{page}.md has every {words.__name__}",
+    )
+
+
+def test_the_reference_has_every_metric_and_no_other() -> None:
+    registry = CollectorRegistry()
+    Instruments(a_plan(), ["oncall"], registry).know_reload()
+    declared = {
+        metric.name.removeprefix(f"{NAMESPACE}_") + ("_total" if metric.type == "counter" else "")
+        for metric in registry.collect()
+    }
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    assert declared == set(
+        re.findall(r"^\| `(\w+)` \| (?:counter|gauge|histogram)", page, re.MULTILINE)
     )
 
 

@@ -18,7 +18,7 @@ from monitor.core.effects import Announce, Judged, NetworkView, Rejudged, Revise
 from monitor.core.incident import EventType, IncidentPhase, Reason, SeverityLevel, State
 from monitor.core.outcome import Counts, Outcome
 from monitor.delivery import Delivered, GiveUp, Result, Retry
-from monitor.metrics import Backlog, DeliveryResult, Metrics, SkipReason, StoreState
+from monitor.metrics import Backlog, DeliveryResult, Metrics, SkipReason
 from tests.factories import (
     NOON,
     a_component_view,
@@ -31,6 +31,7 @@ from tests.factories import (
     an_event,
     an_incident,
 )
+from tests.web.fakes import FakeStore
 
 PREFIX = "claude_uptime_"
 
@@ -413,11 +414,12 @@ def test_a_backlog_is_shown_and_goes_back_to_zero(metrics: Metrics) -> None:
 
 
 def test_a_shut_database_shows(metrics: Metrics) -> None:
-    metrics.refresh(a_status_view(), store=StoreState(writable=False, pending=7, dropped=2))
+    shut = FakeStore(ok=False, queued_runs=5, queued_changes=2, dropped_runs=2)
+    metrics.refresh(a_status_view(), store=shut)
     assert value(metrics, "store_writable") == 0
     assert value(metrics, "store_pending") == 7
     assert value(metrics, "runs_dropped_total") == 2
-    metrics.refresh(a_status_view(), store=StoreState(writable=True, dropped=5))
+    metrics.refresh(a_status_view(), store=FakeStore(dropped_runs=5))
     assert value(metrics, "store_writable") == 1
     assert value(metrics, "runs_dropped_total") == 5
 

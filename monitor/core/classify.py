@@ -22,6 +22,7 @@ error says: the probe that asks without a key expects its 401.
 | the check `stream` failed | `stream_broken` |
 | 5xx; `api_error` or `timeout_error` in any status | `server_error` |
 | a key refused in an error document (401, 403, their types): worked before and evidence; else | `auth_error`; `credential_rejected` |
+| only the check `model` failed | `client_error` |
 | another 4xx error document (for a run without a key: but 401 and 403); a bare 402 or 413 | `client_error` |
 | the answer broke off: late; otherwise | `timeout`; `bad_content` |
 | anything else: from a probe that was `ok` here before; from one that never was | `bad_content`; `unproven` |
@@ -43,17 +44,19 @@ from typing import Final
 
 from monitor.core.answer import clean
 from monitor.core.failure import Ruling, judge_failure
-from monitor.core.observation import Answer, Check, Failure, Observation
+from monitor.core.observation import Answer, Failure, Observation
 from monitor.core.outcome import Outcome, Verdict
 from monitor.core.plan import ProbePlan
+from monitor.core.quotes import check_words, said
 
 SENTENCE_CHARS_MAX = 200
 """How long a verdict's reason may be, in characters."""
 
-_QUOTE_CHARS_MAX = 110
-
 STREAM_CHECK = "stream"
 """Name of the check that a stream ran to its proper end."""
+
+SET_UP_CHECK = "model"
+"""Name of the check that what the config asks for exists: on its own it is our set-up."""
 
 _OVERLOADED_STATUS = 529
 _RATE_LIMITED_STATUS = 429
@@ -222,7 +225,7 @@ def _region(answer: Answer, _observation: Observation, _context: Context) -> Rul
         return Outcome.BLOCKED, "sent to the page for regions that are not served"
     forbidden = answer.forbidden_shape and _is_client_status(answer.status)
     if forbidden or answer.status == _LEGAL_STATUS:
-        return Outcome.BLOCKED, f"{_said(answer)}: this place or address is blocked"
+        return Outcome.BLOCKED, f"{said(answer)}: this place or address is blocked"
     return None
 
 
@@ -252,7 +255,7 @@ def _overloaded(answer: Answer, _observation: Observation, _context: Context) ->
         or answer.error_type == "overloaded_error"
         or (message.startswith("overloaded") and answer.error_type != "invalid_request_error")
     ):
-        return Outcome.OVERLOADED, _said(answer)
+        return Outcome.OVERLOADED, said(answer)
     return None
 
 
@@ -260,30 +263,30 @@ def _out_of_money(answer: Answer, _observation: Observation, _context: Context) 
     if not _is_client_status(answer.status):
         return None
     if answer.error_code == _SPEND_LIMIT_CODE:
-        return Outcome.CLIENT_ERROR, f"our spend limit is reached: {_said(answer)}"
+        return Outcome.CLIENT_ERROR, f"our spend limit is reached: {said(answer)}"
     if _NO_CREDIT in (answer.error_message or "").lower():
-        return Outcome.CLIENT_ERROR, f"our balance is used up: {_said(answer)}"
+        return Outcome.CLIENT_ERROR, f"our balance is used up: {said(answer)}"
     return None
 
 
 def _rate_limited(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
     typed = answer.error_type == "rate_limit_error" and answer.status < _SERVER_STATUS_MIN
     if typed or answer.status == _RATE_LIMITED_STATUS:
-        return Outcome.RATE_LIMITED, _said(answer)
+        return Outcome.RATE_LIMITED, said(answer)
     return None
 
 
 def _stream_broken(answer: Answer, observation: Observation, _context: Context) -> Ruling | None:
     for check in observation.checks:
         if check.name == STREAM_CHECK and not check.ok:
-            return Outcome.STREAM_BROKEN, f"answered {answer.status}, but {_check_words(check)}"
+            return Outcome.STREAM_BROKEN, f"answered {answer.status}, but {check_words(check)}"
     return None
 
 
 def _server_error(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
     typed = answer.anthropic_error and answer.error_type in _SERVER_TYPES
     if typed or answer.status >= _SERVER_STATUS_MIN:
-        return Outcome.SERVER_ERROR, _said(answer)
+        return Outcome.SERVER_ERROR, said(answer)
     return None
 
 
@@ -291,12 +294,12 @@ def _key_refused(answer: Answer, _observation: Observation, context: Context) ->
     if not (context.keyed and _is_refusal(answer)):
         return None
     if not context.key_worked:
-        return Outcome.CREDENTIAL_REJECTED, f"{_said(answer)}; the key has never worked here"
+        return Outcome.CREDENTIAL_REJECTED, f"{said(answer)}; the key has never worked here"
     if context.key_evidence is None:
-        return Outcome.CREDENTIAL_REJECTED, f"{_said(answer)}; the key worked before"
+        return Outcome.CREDENTIAL_REJECTED, f"{said(answer)}; the key worked before"
     if answer.status == _FORBIDDEN_STATUS and not context.proven:
-        return Outcome.CREDENTIAL_REJECTED, f"{_said(answer)}; the key was never allowed this here"
-    return Outcome.AUTH_ERROR, f"{_said(answer)}; {context.key_evidence}"
+        return Outcome.CREDENTIAL_REJECTED, f"{said(answer)}; the key was never allowed this here"
+    return Outcome.AUTH_ERROR, f"{said(answer)}; {context.key_evidence}"
 
 
 def _is_refusal(answer: Answer) -> bool:
@@ -308,10 +311,20 @@ def _is_refusal(answer: Answer) -> bool:
     return answer.status in _REFUSED_STATUSES or answer.error_type in _AUTH_TYPES
 
 
+def _not_set_up(answer: Answer, observation: Observation, _context: Context) -> Ruling | None:
+    """The answer is sound and does not have what the config names: a model that was retired."""
+    failed = [check for check in observation.checks if not check.ok]
+    if not failed or any(check.name != SET_UP_CHECK for check in failed):
+        return None
+    if observation.error is not None or answer.truncated:
+        return None
+    return Outcome.CLIENT_ERROR, f"not as configured: {check_words(failed[0])}"
+
+
 def _client_error(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
     typed = answer.anthropic_error and _is_client_status(answer.status) and not _is_refusal(answer)
     if typed or answer.status in _BARE_CLIENT_STATUSES:
-        return Outcome.CLIENT_ERROR, _said(answer)
+        return Outcome.CLIENT_ERROR, said(answer)
     return None
 
 
@@ -327,7 +340,7 @@ def _broken_off(_answer: Answer, observation: Observation, context: Context) -> 
 def _mismatch(answer: Answer, observation: Observation, context: Context) -> Ruling:
     """An answer that no rule knows and that is not the one expected."""
     failed = next((check for check in observation.checks if not check.ok), None)
-    sentence = _said(answer) if failed is None else f"{_said(answer)}; {_check_words(failed)}"
+    sentence = said(answer) if failed is None else f"{said(answer)}; {check_words(failed)}"
     return Outcome.BAD_CONTENT if context.proven else Outcome.UNPROVEN, sentence
 
 
@@ -351,22 +364,6 @@ def _expected(observation: Observation) -> bool:
 
 def _is_client_status(status: int) -> bool:
     return _CLIENT_STATUS_MIN <= status < _SERVER_STATUS_MIN
-
-
-def _said(answer: Answer) -> str:
-    """`answered 529 overloaded_error: Overloaded`, with as much of it as the answer has."""
-    words = f"answered {answer.status}"
-    if answer.error_type:
-        words = f"{words} {answer.error_type}"
-    if answer.error_message:
-        return f"{words}: {clean(answer.error_message, _QUOTE_CHARS_MAX)}"
-    if answer.proxy_text:
-        return f"{words}, a load balancer's: {clean(answer.excerpt, _QUOTE_CHARS_MAX)}"
-    return words
-
-
-def _check_words(check: Check) -> str:
-    return f"{check.name}: {check.detail}" if check.detail else f"{check.name} is not as expected"
 
 
 _TransportRule = Callable[[Observation, Context], Ruling | None]
@@ -393,6 +390,7 @@ _ANSWER_RULES: Final[tuple[_AnswerRule, ...]] = (
     _stream_broken,
     _server_error,
     _key_refused,
+    _not_set_up,
     _client_error,
     _broken_off,
 )

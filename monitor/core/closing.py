@@ -11,6 +11,10 @@ from monitor.core.rules import share_limited
 from monitor.core.standing import Standing
 from monitor.core.window import Entry, Windows
 
+GAPS_MAX = 3.0
+"""So many mean gaps may pass at the begin of a close window without a run: more is a silence (a
+restart, a clock that jumped, a network that was away), and no part of a clean window."""
+
 RELAPSE_RUNS = 10
 RELAPSE_BAD = 3
 """So many of the last runs, no probe giving more than half, and it is not over after all."""
@@ -81,6 +85,8 @@ def clean(
     needed = pool.close_samples(window, close.min_samples)
     bad = sum(entry.bad for entry in entries)
     if len(entries) < needed or bad > close.ratio * len(entries):
+        return None
+    if entries[0].started > since + GAPS_MAX * pool.close_gap:
         return None
     return (
         f"closed: {bad} of {len(entries)} runs bad in {window:.0f} s (allows {close.ratio:.0%}, "

@@ -27,7 +27,7 @@ recovering on it is partial at most. The severity of the incident is the worst t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,19 +56,13 @@ from monitor.core.standing import (
     Signal,
     Stage,
     Standing,
+    outage_state,
     severity_of,
     standing_from_plain,
     standing_to_plain,
     worse,
 )
 from monitor.core.window import Entry, Windows
-
-STATE_RUNS_MIN = 5
-"""Fewer runs than this in the window of the severity leave the state as it is."""
-
-MAJOR_LEAVE = 0.10
-"""How far the share must fall below the major one before the state is partial again."""
-
 
 Describe = Callable[[EventType, Incident], str]
 """The sentence for an event about an incident."""
@@ -117,17 +111,23 @@ class Detector:
         """A usable run is in the windows; `before` is the entry that it replaced."""
         if self.standing.stage is Stage.CALM:
             return self.judge(now, answered_only=answered_only) if entry.bad else []
-        if entry.probe not in self._deciding().names:
+        if not self._concerns(entry):
             return []
-        if before is not None:
-            self.totals.take_back(before)
-        self.totals.add(entry)
+        if entry.started >= self.standing.onset:
+            if before is not None:
+                self.totals.take_back(before)
+            self.totals.add(entry)
         return self._weigh(now) + (self._relapse(now) if entry.bad else self._recover(now))
 
     def taken_back(self, entry: Entry) -> None:
         """A run that was entered turned out to be unusable."""
-        if self.standing.stage is not Stage.CALM and entry.probe in self._deciding().names:
+        if self._concerns(entry) and entry.started >= self.standing.onset:
             self.totals.take_back(entry)
+
+    def _concerns(self, entry: Entry) -> bool:
+        """Whether a run is of the pool that an incident which lasts is judged on."""
+        lasts = self.standing.stage is not Stage.CALM and bool(self.pools)
+        return lasts and entry.probe in self._deciding().names
 
     def tick(self, now: Moment) -> list[Effect]:
         """Time has passed: a clean window may be full, or nobody is left to tell."""
@@ -164,7 +164,7 @@ class Detector:
         self.totals = Totals.over(found.entries)
         hour = now.mono - self._policy.close.flaps_in
         reopened = tuple(when for when in old.reopened if when >= hour)
-        state = self._state_of(found.entries, State.PARTIAL_OUTAGE)
+        state = outage_state(found.entries, State.PARTIAL_OUTAGE, self._policy.severity)
         incident = self._incident(found, state, now)
         event = EventType.OPENED
         if again and old.incident is not None:
@@ -221,16 +221,6 @@ class Detector:
         fitting = [pool for pool in self.pools if pool.depth.level <= level]
         return fitting[-1] if fitting else self.pools[0]
 
-    def _state_of(self, entries: Sequence[Entry], before: State) -> State:
-        """Partial or major, by the share of bad runs."""
-        if len(entries) < STATE_RUNS_MIN:
-            return before
-        share = sum(entry.bad for entry in entries) / len(entries)
-        major = self._policy.severity.major
-        if before is State.MAJOR_OUTAGE:
-            major -= MAJOR_LEAVE
-        return State.MAJOR_OUTAGE if share >= major else State.PARTIAL_OUTAGE
-
     def _weigh(self, now: Moment) -> list[Effect]:
         """Follow the share of bad runs: the state moves both ways, the severity only up."""
         standing = self.standing
@@ -239,10 +229,10 @@ class Detector:
         incident = self._current()
         since = max(standing.onset, now.mono - self._policy.severity.window)
         entries = self._windows.since(self._deciding().names, since)
-        state = self._state_of(entries, standing.state)
+        state = outage_state(entries, standing.state, self._policy.severity)
         if state is standing.state:
             return []
-        bad = sum(entry.bad for entry in entries)
+        bad, major = sum(entry.bad for entry in entries), self._policy.severity.major
         severity = worse(incident.severity, severity_of(state))
         risen = severity is not incident.severity
         incident = replace(
@@ -260,7 +250,7 @@ class Detector:
                 reason=Reason.SEVERITY_CHANGED,
                 explanation=(
                     f"severity: {bad} of {len(entries)} runs of the pool bad in "
-                    f"{now.mono - since:.0f} s ({self._policy.severity.major:.0%} is a major outage)"
+                    f"{now.mono - since:.0f} s ({major:.0%} is a major outage)"
                 ),
                 sequence=incident.sequence + 1,
             )

@@ -61,10 +61,7 @@ class Engine:
             return incident_sentence(event, incident, titles)
 
         pools = {c.name: pools_of(c.name, plan, policy) for c in plan.components}
-        longest = max(
-            (window for of in pools.values() for pool in of for window, _ in pool.slow_windows),
-            default=0.0,
-        )
+        longest = max((pool.longest_window for of in pools.values() for pool in of), default=0.0)
         self.plan = plan
         self._policy = policy
         self._windows = Windows(
@@ -131,8 +128,9 @@ class Engine:
         """Time has passed: about once a second."""
         self._watch_clocks(now)
         effects = self._release(now)
-        for detector in self._detectors.values():
-            effects += self._with_cadence(detector, detector.tick(now))
+        if self._guard.blind_reason() is None:
+            for detector in self._detectors.values():
+                effects += self._with_cadence(detector, detector.tick(now))
         effects += self._notices.network(self._guard, now)
         effects += self._board.changes(now)
         self._windows.prune(now.mono)
@@ -190,6 +188,9 @@ class Engine:
     def _again(self, judged: Judged, now: Moment) -> list[Effect]:
         """An earlier run means something else now."""
         run_id = judged.observation.run_id
+        last = self._last.get(judged.observation.probe)
+        if last is not None and last.observation.run_id == run_id:
+            self._last[judged.observation.probe] = judged
         effects: list[Effect] = [Rejudged(run_ids=(run_id,), verdict=judged.verdict)]
         return effects + self._enter(judged, now)
 
@@ -295,6 +296,9 @@ class Engine:
             "notices": self._notices.snapshot(),
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
             "board": self._board.snapshot(),
+            "held": sorted(self._held),
+            "control_asked": self._control_asked,
+            "control_open": sorted(self._control_open),
         }
         return json.dumps(plain, separators=(",", ":")).encode()
 
@@ -331,6 +335,10 @@ class Engine:
             if name in self._detectors:
                 self._detectors[name].restore(values, shift)
         self._board.restore(saved["board"])
+        asked = saved["control_asked"]
+        self._control_asked = None if asked is None else asked + shift
+        self._control_open = set(saved["control_open"])
+        self._held = set(saved["held"]) & set(self._detectors)
 
     def remember(self, entries: Iterable[Entry], proven: Iterable[str] = ()) -> None:
         """Stored runs newer than the snapshot: they caused nothing then and cause nothing now."""

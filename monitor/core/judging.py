@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from monitor.core.classify import Context, classify
+from monitor.core.codec import from_plain, to_plain
 from monitor.core.credential import CredentialBook
 from monitor.core.effects import Judged
 from monitor.core.guard import ControlGuard
 from monitor.core.observation import Observation
-from monitor.core.outcome import Counts, Outcome, Verdict
+from monitor.core.outcome import Counts, Outcome
 from monitor.core.plan import Plan, ProbePlan
 from monitor.core.policy import Policy
 from monitor.core.window import Windows
@@ -24,6 +26,8 @@ from monitor.core.window import Windows
 DOUBTED_MAX = 500
 DOUBTED_SECONDS = 600.0
 UNKEYED_SECONDS = 120.0
+SILENT_SAVED_SECONDS = 60.0
+"""The control targets' word on a run comes within seconds: older ones need no saving."""
 
 
 class Judge:
@@ -62,7 +66,9 @@ class Judge:
 
     def _context(self, probe: ProbePlan, observation: Observation) -> Context:
         no_network = None
-        if observation.answer is None:
+        answer = observation.answer
+        if answer is None or not (answer.vendor or probe.answered_means_vendor):
+            # A captive portal answers too: only the vendor's own answer proves the way to it.
             no_network = self._guard.excuse(observation.started, observation.ended)
         key = probe.credential
         return Context(
@@ -84,7 +90,7 @@ class Judge:
         observation, verdict = judged.observation, judged.verdict
         if verdict.answered or verdict.counts is Counts.GOOD:
             self._guard.answered(observation.started, observation.ended)
-        if verdict.outcome is Outcome.OK:
+        if verdict.counts is Counts.GOOD:
             self.proven.add(probe.name)
         self._silent.pop(observation.run_id, None)
         if verdict.counts is Counts.BAD and not verdict.answered:
@@ -113,23 +119,34 @@ class Judge:
         return changed
 
     def key_doubts(self, now: float) -> list[Judged]:
-        """Runs whose key was refused and that are now put down to the vendor."""
+        """Runs whose key was refused and that are now put down to the vendor.
+
+        The table of verdicts decides again, with what is known now: a key that was never allowed
+        what one probe asks for stays ours, however well it works for the others.
+        """
         changed: list[Judged] = []
-        keys = {self._probes[j.observation.probe].credential for j in self._refused.values()}
-        for key in sorted(key for key in keys if key is not None):
-            probe = next(p for p in self._plan.probes if p.credential == key)
-            evidence = self._evidence(probe, key, now)
-            if evidence is None or not self._credentials.worked(key):
+        refused = {self._probes[j.observation.probe] for j in self._refused.values()}
+        for probe in sorted(refused, key=lambda probe: probe.name):
+            key = probe.credential
+            if key is None or not self._credentials.worked(key):
                 continue
-            for run_id in self._credentials.take_pending(key):
-                judged = self._refused.pop(run_id, None)
-                if judged is not None:
-                    verdict = Verdict(
-                        outcome=Outcome.AUTH_ERROR,
-                        reason=f"{judged.verdict.reason}; not the key: {evidence}"[:240],
-                        answered=judged.verdict.answered,
-                    )
-                    changed.append(Judged(observation=judged.observation, verdict=verdict))
+            evidence = self._evidence(probe, key, now)
+            if evidence is not None:
+                changed += self._reread(self._credentials.take_pending(key), evidence)
+        return changed
+
+    def _reread(self, run_ids: Iterable[str], evidence: str) -> list[Judged]:
+        """Those of these refused runs that are the vendor's fault in the light of `evidence`."""
+        changed: list[Judged] = []
+        for run_id in run_ids:
+            judged = self._refused.pop(run_id, None)
+            if judged is None:
+                continue
+            observation = judged.observation
+            context = self._context(self._probes[observation.probe], observation)
+            verdict = classify(observation, replace(context, key_evidence=evidence))
+            if verdict.outcome is Outcome.AUTH_ERROR:
+                changed.append(Judged(observation=observation, verdict=verdict))
         return changed
 
     def forget_before(self, now: float) -> None:
@@ -151,17 +168,37 @@ class Judge:
         return self._credentials.worked(credential)
 
     def snapshot(self) -> dict[str, Any]:
-        """All that outlives a restart; doubted runs do not, they are re-judged within minutes."""
-        return {"proven": sorted(self.proven), "credentials": self._credentials.snapshot()}
+        """All that is remembered, as plain values."""
+        silent = list(self._silent.values())
+        newest = max((j.observation.ended for j in silent), default=0.0)
+        return {
+            "proven": sorted(self.proven),
+            "credentials": self._credentials.snapshot(),
+            "silent": [
+                to_plain(j) for j in silent if j.observation.ended >= newest - SILENT_SAVED_SECONDS
+            ],
+            "refused": [to_plain(judged) for judged in self._refused.values()],
+        }
 
     def restore(self, saved: Mapping[str, Any], shift: float) -> None:
         """Take over a snapshot; `shift` seconds are added to its monotonic times."""
         self.prove(saved["proven"])
         self._credentials.restore(saved["credentials"], shift)
+        for name, doubted in (("silent", self._silent), ("refused", self._refused)):
+            for value in saved[name]:
+                judged = _moved(from_plain(Judged, value), shift)
+                if judged.observation.probe in self._probes:
+                    _keep(doubted, judged)
 
     def prove(self, probes: Iterable[str]) -> None:
         """These probes have been ok here before."""
         self.proven.update(name for name in probes if name in self._probes)
+
+
+def _moved(judged: Judged, shift: float) -> Judged:
+    before = judged.observation
+    observation = replace(before, started=before.started + shift, ended=before.ended + shift)
+    return replace(judged, observation=observation)
 
 
 def _keep(doubted: OrderedDict[str, Judged], judged: Judged) -> None:

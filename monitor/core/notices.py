@@ -31,7 +31,7 @@ class Notices:
         self._plan = plan
         self._announce_after = announce_after
         self._probes = {probe.name: probe for probe in plan.probes}
-        self._said: set[str] = set()
+        self._said: dict[str, str] = {}
         self._blind_since: float | None = None
         self._unguarded_since: float | None = None
 
@@ -39,23 +39,25 @@ class Notices:
         """What a run says about our own set-up.
 
         A credential is spoken of once, whichever probes use it, and a probe once, until a good run
-        takes the matter off the table.
+        of the probe that raised the matter takes it off the table: a key may be good for one
+        question and never allowed the other.
         """
         observation, verdict = judged.observation, judged.verdict
         probe = self._probes[observation.probe]
         key = f"credential/{probe.credential_name}"
         if verdict.counts is Counts.GOOD:
-            self._said.discard(f"probe/{probe.name}")
-            self._said.discard(key)
+            self._said.pop(f"probe/{probe.name}", None)
+            if self._said.get(key) == probe.name:
+                del self._said[key]
             return []
         reason = _REASONS.get(verdict.outcome)
         if reason is None:
             return []
         if reason is Reason.CREDENTIAL_REJECTED:
-            summary, detail = words.credential_sentence(probe.credential_name or "", worked)
-            return self._once(key, reason, summary, detail, now)
-        summary, detail = words.misconfigured_sentence(probe.name, verdict.outcome, verdict.reason)
-        return self._once(f"probe/{probe.name}", reason, summary, detail, now)
+            text = words.credential_sentence(probe.credential_name or "", worked)
+            return self._once(key, reason, text, now, by=probe.name)
+        text = words.misconfigured_sentence(probe.name, verdict.outcome, verdict.reason)
+        return self._once(f"probe/{probe.name}", reason, text, now, by=probe.name)
 
     def network(self, guard: ControlGuard, now: Moment) -> list[Effect]:
         """Blind and sighted, and a guard that no target can serve."""
@@ -67,7 +69,7 @@ class Notices:
             self._blind_since = now.mono
         if now.mono - self._blind_since < self._announce_after or "network" in self._said:
             return []
-        self._said.add("network")
+        self._said["network"] = ""
         reason = Reason.CONTROLS_FAILED if guard.active else Reason.NOTHING_ANSWERS
         summary = words.blind_sentence(self._plan.vantage, why)
         return [self._event(EventType.BLIND, "network", reason, (summary, why), now)]
@@ -75,31 +77,29 @@ class Notices:
     def _sighted(self, now: Moment) -> list[Effect]:
         if "network" not in self._said:
             return []
-        self._said.discard("network")
+        del self._said["network"]
         summary = words.sighted_sentence(self._plan.vantage)
         return [self._event(EventType.SIGHTED, "network", Reason.NETWORK_BACK, (summary, ""), now)]
 
     def _unguarded(self, guard: ControlGuard, now: Moment) -> list[Effect]:
         if guard.active or not guard.ever_answered or not self._plan.controls:
             self._unguarded_since = None
-            self._said.discard("control")
+            self._said.pop("control", None)
             return []
         if self._unguarded_since is None:
             self._unguarded_since = now.mono
         if now.mono - self._unguarded_since < GUARD_OFF_AFTER:
             return []
-        summary, detail = words.guard_off_sentence(
-            tuple(control.name for control in self._plan.controls)
-        )
-        return self._once("control", Reason.GUARD_OFF, summary, detail, now)
+        text = words.guard_off_sentence(tuple(control.name for control in self._plan.controls))
+        return self._once("control", Reason.GUARD_OFF, text, now)
 
     def _once(
-        self, subject: str, reason: Reason, summary: str, detail: str, now: Moment
+        self, subject: str, reason: Reason, text: tuple[str, str], now: Moment, by: str = ""
     ) -> list[Effect]:
         if subject in self._said:
             return []
-        self._said.add(subject)
-        return [self._event(EventType.MISCONFIGURED, subject, reason, (summary, detail), now)]
+        self._said[subject] = by
+        return [self._event(EventType.MISCONFIGURED, subject, reason, text, now)]
 
     def _event(
         self,
@@ -127,14 +127,18 @@ class Notices:
     def snapshot(self) -> dict[str, Any]:
         """All that is remembered, as plain values."""
         return {
-            "said": sorted(self._said),
+            "said": dict(self._said),
             "blind_since": self._blind_since,
             "unguarded_since": self._unguarded_since,
         }
 
     def restore(self, saved: Mapping[str, Any], shift: float) -> None:
         """Take over a snapshot; `shift` seconds are added to its monotonic times."""
-        self._said = set(saved["said"])
+        self._said = {
+            subject: by
+            for subject, by in saved["said"].items()
+            if not by or (by in self._probes and self._probes[by].enabled)
+        }
         blind, unguarded = saved["blind_since"], saved["unguarded_since"]
         self._blind_since = None if blind is None else blind + shift
         self._unguarded_since = None if unguarded is None else unguarded + shift

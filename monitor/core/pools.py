@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from monitor.core.outcome import Depth
 from monitor.core.plan import Plan, ProbePlan
 from monitor.core.policy import Policy
-from monitor.core.scale import fast_window, pooled_gap, slow_window
+from monitor.core.scale import fast_window, pooled_gap, slow_window, solo_reach
 
 RECOVER_SECONDS = 150.0
 """A pool so slow that its row of good runs would take longer than this needs a shorter row."""
@@ -35,6 +35,7 @@ class Pool:
         successes: good runs in a row that mean recovering.
         close_stretch: seconds that a close window lasts at least, so that all are heard.
         close_gap: mean seconds between two runs while not operational.
+        longest_window: seconds that the longest of its rules looks back.
     """
 
     depth: Depth
@@ -44,6 +45,7 @@ class Pool:
     successes: int
     close_stretch: float
     close_gap: float
+    longest_window: float
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,15 +82,19 @@ def _pool(depth: Depth, probes: tuple[ProbePlan, ...], policy: Policy) -> Pool:
     cadences = [cadence_of(probe, policy) for probe in probes]
     close_gap = pooled_gap(cadences)
     successes = max(RECOVER_MIN, math.ceil(RECOVER_SECONDS / close_gap))
+    fast = fast_window(policy.fast, gap)
+    slow = tuple(
+        (slow_window(rule, len(probes), gap), rule.episodes_for(len(probes)))
+        for rule in policy.slow
+    )
+    solo = max(solo_reach(policy.solo, probe.interval) for probe in probes)
     return Pool(
         depth=depth,
         probes=probes,
-        fast_window=fast_window(policy.fast, gap),
-        slow_windows=tuple(
-            (slow_window(rule, len(probes), gap), rule.episodes_for(len(probes)))
-            for rule in policy.slow
-        ),
+        fast_window=fast,
+        slow_windows=slow,
         successes=min(policy.recover.successes, successes),
         close_stretch=1.2 * max(cadences),
         close_gap=close_gap,
+        longest_window=max(fast, solo, *(window for window, _ in slow)),
     )

@@ -5,7 +5,7 @@ The diagram in the docs is drawn from `TRANSITIONS`, so the two cannot drift apa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,14 @@ from typing import Any
 from monitor.core.codec import from_plain, to_plain
 from monitor.core.incident import Incident, SeverityLevel, State
 from monitor.core.outcome import Depth
+from monitor.core.policy import Severity
+from monitor.core.window import Entry
+
+STATE_RUNS_MIN = 5
+"""Fewer runs than this in the window of the severity leave the state as it is."""
+
+MAJOR_LEAVE = 0.10
+"""How far the share must fall below the major one before the state is partial again."""
 
 
 class Stage(StrEnum):
@@ -90,6 +98,15 @@ def standing_from_plain(saved: Mapping[str, Any], shift: float) -> Standing:
         plain["floor"] = float("-inf")
     plain["reopened"] = [when + shift for when in plain["reopened"]]
     return from_plain(Standing, plain)
+
+
+def outage_state(entries: Sequence[Entry], before: State, severity: Severity) -> State:
+    """Partial or major, by the share of bad runs among `entries`; `before` is the state so far."""
+    if len(entries) < STATE_RUNS_MIN:
+        return before
+    share = sum(entry.bad for entry in entries) / len(entries)
+    major = severity.major - (MAJOR_LEAVE if before is State.MAJOR_OUTAGE else 0.0)
+    return State.MAJOR_OUTAGE if share >= major else State.PARTIAL_OUTAGE
 
 
 def severity_of(state: State) -> SeverityLevel:

@@ -59,12 +59,6 @@ class Windows:
         """Take back the entry of a run that turned out to be unusable."""
         return self._take(self._entries[probe], run_id, started)
 
-    def find(self, run_id: str, since: float) -> Entry | None:
-        """The entry of `run_id` among those that started since `since`."""
-        return next(
-            (entry for entry in self.since(self._entries, since) if entry.run_id == run_id), None
-        )
-
     def of(self, probe: str) -> list[Entry]:
         """All entries of one probe, oldest first. Not to be changed."""
         return self._entries[probe]

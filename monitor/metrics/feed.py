@@ -145,10 +145,10 @@ class Metrics:
             self._of.deliveries_pending.labels(notifier).set(row.pending)
             self._of.oldest_pending.labels(notifier).set(max(0.0, row.oldest_age))
         if store is not None:
-            self._of.store_writable.set(store.writable)
-            self._of.store_pending.set(store.pending)
-            self._of.runs_dropped.inc(max(0, store.dropped - self._dropped))
-            self._dropped = max(self._dropped, store.dropped)
+            self._of.store_writable.set(store.ok)
+            self._of.store_pending.set(store.queued_runs + store.queued_changes)
+            self._of.runs_dropped.inc(max(0, store.dropped_runs - self._dropped))
+            self._dropped = max(self._dropped, store.dropped_runs)
 
     def render(self, *, openmetrics: bool) -> bytes:
         """Everything as text, in Prometheus's or the OpenMetrics format. May run in a thread."""

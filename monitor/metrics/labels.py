@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from monitor.delivery import Delivered, GiveUp, Result, Retry
 
@@ -51,19 +52,28 @@ class Backlog:
     oldest_age: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreState:
-    """How the journal fares.
+class StoreState(Protocol):
+    """How the journal fares; the store's own health has this shape."""
 
-    Attributes:
-        writable: the last attempt to write succeeded.
-        pending: runs and changes that wait to be written.
-        dropped: quiet runs given up since the start because the store stayed shut.
-    """
+    @property
+    def ok(self) -> bool:
+        """The last write succeeded and none hangs."""
+        ...
 
-    writable: bool
-    pending: int = 0
-    dropped: int = 0
+    @property
+    def queued_runs(self) -> int:
+        """Runs not written yet."""
+        ...
+
+    @property
+    def queued_changes(self) -> int:
+        """Changes not written yet."""
+        ...
+
+    @property
+    def dropped_runs(self) -> int:
+        """Quiet runs lost since the start."""
+        ...
 
 
 def result_of(result: Result) -> DeliveryResult:

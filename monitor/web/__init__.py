@@ -9,10 +9,10 @@ from monitor.web.ports import (
     Health,
     HealthReader,
     IncidentReader,
+    PastRun,
     ScrapeSource,
     StatusReader,
     StoreHealth,
-    StoreTrouble,
     WebDeps,
 )
 from monitor.web.server import WebError, WebServer, create_app
@@ -22,10 +22,10 @@ __all__ = [
     "Health",
     "HealthReader",
     "IncidentReader",
+    "PastRun",
     "ScrapeSource",
     "StatusReader",
     "StoreHealth",
-    "StoreTrouble",
     "WebDeps",
     "WebError",
     "WebServer",

@@ -12,19 +12,13 @@ from http import HTTPStatus
 from aiohttp import web
 
 from monitor.web.answer import json_response
-from monitor.web.ports import DEPS, Health, StoreTrouble
+from monitor.web.ports import DEPS, Health
 
 LATE_AFTER = 2.0
 """A loop or a start later than this, in seconds, is a problem: verdicts begin to suffer."""
 
 STUCK_AFTER = 300.0
 """A delivery that waits longer than this, in seconds, is stuck."""
-
-_STORE_WORDS = {
-    StoreTrouble.LOCKED: "the database is locked by another process",
-    StoreTrouble.DISK_FULL: "the disk is full",
-    StoreTrouble.UNWRITABLE: "the database does not take writes",
-}
 
 Row = dict[str, str | float | int]
 
@@ -53,12 +47,13 @@ async def ready(request: web.Request) -> web.Response:
 def problems(health: Health) -> Iterator[Row]:
     """What is not as it should be, each with its word, its sentence and its figures."""
     store = health.store
-    if store.trouble is not None:
+    if store is not None and not store.ok:
         yield {
-            "problem": store.trouble.value,
-            "detail": f"{_STORE_WORDS[store.trouble]}; probing and detection go on",
-            "pending": store.pending,
-            "dropped": store.dropped,
+            "problem": "store_not_written",
+            "detail": f"{store.error or 'the database takes no writes'}; probing goes on",
+            "queued_runs": store.queued_runs,
+            "queued_changes": store.queued_changes,
+            "dropped_runs": store.dropped_runs,
         }
     if health.loop_lag > LATE_AFTER:
         yield _late("loop_late", "the event loop was late", health.loop_lag)

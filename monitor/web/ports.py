@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 from aiohttp import web
 
-from monitor.core.effects import Judged, StatusView
+from monitor.core.effects import StatusView
 from monitor.core.incident import Event, Incident
+from monitor.core.observation import Origin, Phase
+from monitor.core.outcome import Outcome
 from monitor.core.plan import Plan
 
 
@@ -20,6 +21,65 @@ class StatusReader(Protocol):
 
     def status(self) -> StatusView:
         """Everything of now. Cheap: it is asked for on every request."""
+        ...
+
+
+class PastRun(Protocol):
+    """A run with the newest verdict on it; what the store keeps of a run has this shape."""
+
+    @property
+    def run_id(self) -> str:
+        """Unique within the vantage."""
+        ...
+
+    @property
+    def probe(self) -> str:
+        """Name of the probe."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it started, UTC."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        ...
+
+    @property
+    def outcome(self) -> Outcome:
+        """Its class."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """The verdict's sentence."""
+        ...
+
+    @property
+    def origin(self) -> Origin:
+        """Why it took place."""
+        ...
+
+    @property
+    def status(self) -> int | None:
+        """HTTP status, if an answer came."""
+        ...
+
+    @property
+    def request_id(self) -> str | None:
+        """The vendor's id of the request."""
+        ...
+
+    @property
+    def cf_ray(self) -> str | None:
+        """Cloudflare's id of the request."""
+        ...
+
+    @property
+    def phases(self) -> tuple[tuple[Phase, float], ...]:
+        """The phases that took place, in order, with their seconds."""
         ...
 
 
@@ -38,7 +98,7 @@ class IncidentReader(Protocol):
         """What was announced of an incident, oldest first."""
         ...
 
-    async def recent_runs(self, probe: str, limit: int) -> Sequence[Judged]:
+    async def recent_runs(self, probe: str, limit: int) -> Sequence[PastRun]:
         """The last `limit` stored runs of a probe, in any order."""
         ...
 
@@ -55,27 +115,33 @@ class ScrapeSource(Protocol):
         ...
 
 
-class StoreTrouble(StrEnum):
-    """Why the database does not take writes: a closed list."""
+class StoreHealth(Protocol):
+    """How the journal fares; the store's own health has this shape."""
 
-    LOCKED = "database_locked"
-    DISK_FULL = "disk_full"
-    UNWRITABLE = "database_unwritable"
+    @property
+    def ok(self) -> bool:
+        """The last write succeeded and none hangs."""
+        ...
 
+    @property
+    def error(self) -> str | None:
+        """What is wrong and what to do, in one line; None when `ok`."""
+        ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreHealth:
-    """How the journal fares.
+    @property
+    def queued_runs(self) -> int:
+        """Runs not written yet."""
+        ...
 
-    Attributes:
-        trouble: why the last write failed; None when it succeeded.
-        pending: runs and changes that wait to be written.
-        dropped: quiet runs given up since the start.
-    """
+    @property
+    def queued_changes(self) -> int:
+        """Changes not written yet."""
+        ...
 
-    trouble: StoreTrouble | None = None
-    pending: int = 0
-    dropped: int = 0
+    @property
+    def dropped_runs(self) -> int:
+        """Quiet runs lost since the start."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +162,7 @@ class Health:
         serving: started, and not stopping.
         loop_lag: seconds by which the event loop was late of late.
         lateness: seconds by which runs started late of late.
-        store: the journal.
+        store: the journal; None while there is none.
         deliveries: one row a notifier.
     """
 
@@ -104,7 +170,7 @@ class Health:
     serving: bool = True
     loop_lag: float = 0.0
     lateness: float = 0.0
-    store: StoreHealth = field(default_factory=StoreHealth)
+    store: StoreHealth | None = None
     deliveries: tuple[DeliveryHealth, ...] = ()
 
 
@@ -139,11 +205,6 @@ class WebDeps:
     scrape: ScrapeSource
     external_url: str = ""
     store_errors: tuple[type[Exception], ...] = ()
-
-    @property
-    def unavailable(self) -> tuple[type[Exception], ...]:
-        """What is caught when the store is asked."""
-        return (TimeoutError, *self.store_errors)
 
 
 DEPS = web.AppKey("deps", WebDeps)

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from monitor.web.answer import json_response
-from monitor.web.ports import DEPS
+from monitor.web.ports import DEPS, WebDeps
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -40,6 +40,11 @@ class Problem(Exception):  # noqa: N818  # RFC 9457's word: it is an answer, not
 def not_found(name: str, *, kind: str) -> Problem:
     """There is no such thing."""
     return Problem(HTTPStatus.NOT_FOUND, f"there is no {kind} {name!r}")
+
+
+def unavailable(deps: WebDeps) -> tuple[type[Exception], ...]:
+    """What it may raise to ask the store: "not now"."""
+    return (TimeoutError, *deps.store_errors)
 
 
 def problem_response(problem: Problem, path: str) -> web.Response:
@@ -72,7 +77,7 @@ async def as_problem(request: web.Request, handler: Handler) -> web.StreamRespon
         return problem
     except web.HTTPException as refusal:
         return _of_refusal(request, refusal)
-    except request.app[DEPS].unavailable as error:
+    except unavailable(request.app[DEPS]) as error:
         structlog.get_logger("web").warning(
             "request.unavailable", path=request.path, error=type(error).__name__
         )

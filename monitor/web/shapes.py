@@ -26,14 +26,15 @@ from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome, counts_as, fault_of
 from monitor.core.plan import ComponentPlan, ProbePlan
 from monitor.web import words
+from monitor.web.ports import PastRun
 from monitor.web.words import timestamp
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
-    """A run and its verdict on one level, as API and pages show it."""
+class LastRun:
+    """A run that the engine still has, in the shape that the store keeps. Fits `PastRun`."""
 
     run_id: str
     probe: str
@@ -48,10 +49,10 @@ class RunRow:
     phases: tuple[tuple[Phase, float], ...]
 
 
-def row_of(judged: Judged) -> RunRow:
-    """`judged` on one level."""
+def row_of(judged: Judged) -> LastRun:
+    """`judged` in the shape that the store keeps."""
     seen, answer = judged.observation, judged.observation.answer
-    return RunRow(
+    return LastRun(
         run_id=seen.run_id,
         probe=seen.probe,
         at=seen.at,
@@ -66,9 +67,9 @@ def row_of(judged: Judged) -> RunRow:
     )
 
 
-def newest_first(runs: Iterable[Judged]) -> list[RunRow]:
+def newest_first(runs: Iterable[PastRun]) -> list[PastRun]:
     """Stored runs in the order in which people read them."""
-    return sorted(map(row_of, runs), key=lambda run: run.at, reverse=True)
+    return sorted(runs, key=lambda run: run.at, reverse=True)
 
 
 class Shapes:
@@ -205,7 +206,7 @@ class Shapes:
             },
         }
 
-    def run(self, run: RunRow) -> Document:
+    def run(self, run: PastRun) -> Document:
         """A run and its verdict."""
         return {
             "vantage": self._vantage,

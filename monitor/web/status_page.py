@@ -20,16 +20,16 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from monitor.core.effects import Judged, ProbeView
+from monitor.core.effects import ProbeView
 from monitor.core.incident import Event, EventType, Incident, IncidentPhase
 from monitor.core.observation import Phase
 from monitor.core.outcome import counts_as
 from monitor.core.plan import ProbePlan
 from monitor.web import words
 from monitor.web.api import find_incident, find_probe
-from monitor.web.ports import DEPS, WebDeps
-from monitor.web.problem import Problem
-from monitor.web.shapes import RunRow, newest_first, row_of
+from monitor.web.ports import DEPS, PastRun, WebDeps
+from monitor.web.problem import Problem, unavailable
+from monitor.web.shapes import newest_first, row_of
 
 T = TypeVar("T")
 
@@ -182,7 +182,7 @@ async def probe_page(request: web.Request) -> web.Response:
     plan: ProbePlan = find_probe(deps, request.match_info["name"])
     view = deps.status.status()
     row: ProbeView | None = next((row for row in view.probes if row.name == plan.name), None)
-    runs: Sequence[Judged] | None = await _or_none(
+    runs: Sequence[PastRun] | None = await _or_none(
         deps, deps.incidents.recent_runs(plan.name, RECENT_RUNS)
     )
     values = {
@@ -207,7 +207,7 @@ async def static(request: web.Request) -> web.Response:
     )
 
 
-def bars(run: RunRow) -> list[Bar]:
+def bars(run: PastRun) -> list[Bar]:
     """The phases of a run side by side, 1000 units in all."""
     unit = 1000 / max(run.seconds, 1e-9)
     pieces: list[Bar] = []
@@ -224,7 +224,7 @@ async def _or_none(deps: WebDeps, asked: Awaitable[T]) -> T | None:
     try:
         async with asyncio.timeout(STORE_TIMEOUT):
             return await asked
-    except deps.unavailable as error:
+    except unavailable(deps) as error:
         structlog.get_logger("web").warning("page.incomplete", error=type(error).__name__)
         return None
 

@@ -775,3 +775,36 @@ def test_every_run_has_a_verdict_with_one_bounded_line(
     assert len(verdict.reason) <= SENTENCE_CHARS_MAX
     assert verdict.reason.isprintable()
     assert verdict.outcome is not Outcome.OK or (met and error is None)
+
+
+def test_a_retired_model_is_our_set_up_and_no_outage() -> None:
+    """The list of models came, whole and sound, without the one that the config names."""
+    checks = (
+        Check(name="status", ok=True),
+        Check(name="models", ok=True),
+        Check(name="model", ok=False, detail="claude-old is not in the list of models"),
+    )
+    seen = an_observation(answer=Answer(status=200, is_json=True, vendor=True), checks=checks)
+    verdict = classify(seen, Context(probe=KEYED, proven=True, key_worked=True))
+    assert verdict.outcome is Outcome.CLIENT_ERROR
+    assert "claude-old is not in the list of models" in verdict.reason
+
+
+def test_a_missing_model_in_a_broken_list_is_bad_content() -> None:
+    checks = (
+        Check(name="models", ok=False, detail="data is empty"),
+        Check(name="model", ok=False, detail="claude-old is not in the list of models"),
+    )
+    seen = an_observation(answer=Answer(status=200, is_json=True, vendor=True), checks=checks)
+    verdict = classify(seen, Context(probe=KEYED, proven=True, key_worked=True))
+    assert verdict.outcome is Outcome.BAD_CONTENT
+
+
+def test_a_list_of_models_that_broke_off_says_nothing_about_our_set_up() -> None:
+    checks = (Check(name="model", ok=False),)
+    answer = Answer(status=200, is_json=True, vendor=True, truncated=True)
+    verdict = classify(
+        an_observation(answer=answer, checks=checks),
+        Context(probe=KEYED, proven=True, key_worked=True),
+    )
+    assert verdict.outcome is Outcome.BAD_CONTENT

@@ -9,9 +9,21 @@ from datetime import datetime
 from monitor.core.effects import Judged, StatusView
 from monitor.core.incident import Event, Incident
 from monitor.core.plan import Plan
-from monitor.metrics import Backlog, Metrics, StoreState
-from monitor.web import Health
+from monitor.metrics import Backlog, Metrics
+from monitor.web import Health, PastRun
+from monitor.web.shapes import row_of
 from tests.factories import a_status_view
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeStore:
+    """The store's health, well unless told otherwise."""
+
+    ok: bool = True
+    error: str | None = None
+    queued_runs: int = 0
+    queued_changes: int = 0
+    dropped_runs: int = 0
 
 
 class FakeDaemon:
@@ -54,9 +66,9 @@ class FakePast:
             event for event in self.events if event.incident and event.incident.id == incident_id
         ]
 
-    async def recent_runs(self, probe: str, limit: int) -> Sequence[Judged]:
+    async def recent_runs(self, probe: str, limit: int) -> Sequence[PastRun]:
         self._answer()
-        newest = [run for run in self.runs if run.observation.probe == probe][:limit]
+        newest = [row_of(run) for run in self.runs if run.observation.probe == probe][:limit]
         return newest[::-1]
 
     def _answer(self) -> None:
@@ -72,16 +84,13 @@ class FakeScrape:
         self.daemon = daemon
 
     async def refresh(self) -> None:
-        store = self.daemon.how.store
         self.metrics.refresh(
             self.daemon.status(),
             backlog=[
                 Backlog(notifier=row.notifier, pending=row.pending, oldest_age=row.oldest_age)
                 for row in self.daemon.how.deliveries
             ],
-            store=StoreState(
-                writable=store.trouble is None, pending=store.pending, dropped=store.dropped
-            ),
+            store=self.daemon.how.store,
         )
 
     def render(self, *, openmetrics: bool) -> bytes:

@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from monitor.web import DeliveryHealth, Health, StoreHealth, StoreTrouble
+from monitor.web import DeliveryHealth, Health
 from monitor.web.health import problems
 from tests.web.conftest import Start
-from tests.web.fakes import FakeDaemon
+from tests.web.fakes import FakeDaemon, FakeStore
 
 
 async def ask(client: aiohttp.ClientSession, url: str) -> tuple[int, Any]:
@@ -43,15 +43,19 @@ async def test_not_ready_before_the_start_and_while_stopping(
 async def test_a_full_disk_is_said_and_does_not_fail_readiness(
     start: Start, client: aiohttp.ClientSession, daemon: FakeDaemon
 ) -> None:
-    daemon.how = Health(store=StoreHealth(trouble=StoreTrouble.DISK_FULL, pending=4, dropped=9))
+    full = FakeStore(
+        ok=False, error="the disk is full", queued_runs=4, queued_changes=1, dropped_runs=9
+    )
+    daemon.how = Health(store=full)
     status, body = await ask(client, f"{await start()}/-/ready")
     assert status == 200
     assert body["problems"] == [
         {
-            "problem": "disk_full",
-            "detail": "the disk is full; probing and detection go on",
-            "pending": 4,
-            "dropped": 9,
+            "problem": "store_not_written",
+            "detail": "the disk is full; probing goes on",
+            "queued_runs": 4,
+            "queued_changes": 1,
+            "dropped_runs": 9,
         }
     ]
 
@@ -63,13 +67,9 @@ async def test_a_full_disk_is_said_and_does_not_fail_readiness(
         pytest.param(Health(loop_lag=2.0, lateness=2.0), [], id="just in time"),
         pytest.param(Health(loop_lag=2.1), ["loop_late"], id="a late loop"),
         pytest.param(Health(lateness=31.0), ["runs_late"], id="late runs"),
+        pytest.param(Health(store=FakeStore()), [], id="a store that works"),
         pytest.param(
-            Health(store=StoreHealth(trouble=StoreTrouble.LOCKED)), ["database_locked"], id="locked"
-        ),
-        pytest.param(
-            Health(store=StoreHealth(trouble=StoreTrouble.UNWRITABLE)),
-            ["database_unwritable"],
-            id="unwritable",
+            Health(store=FakeStore(ok=False)), ["store_not_written"], id="a store that does not"
         ),
         pytest.param(
             Health(
@@ -85,10 +85,3 @@ async def test_a_full_disk_is_said_and_does_not_fail_readiness(
 )
 def test_each_problem_has_its_word(health: Health, expected: list[str]) -> None:
     assert [row["problem"] for row in problems(health)] == expected
-
-
-def test_every_trouble_of_the_store_has_a_sentence() -> None:
-    for trouble in StoreTrouble:
-        (row,) = problems(Health(store=StoreHealth(trouble=trouble)))
-        assert row["problem"] == trouble.value
-        assert str(row["detail"]).endswith("probing and detection go on")

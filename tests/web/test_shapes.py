@@ -60,7 +60,7 @@ def test_a_run_without_an_answer_has_nulls() -> None:
 
 
 def test_stored_runs_are_shown_newest_first() -> None:
-    runs = [a_judged(at=NOON + timedelta(seconds=seconds)) for seconds in (2, 3, 1)]
+    runs = [row_of(a_judged(at=NOON + timedelta(seconds=seconds))) for seconds in (2, 3, 1)]
     assert [run.at.second for run in newest_first(runs)] == [3, 2, 1]
 
 
