@@ -30,7 +30,7 @@ from monitor.app.build import (
 from monitor.app.memory import recall
 from monitor.app.purse import Purse
 from monitor.app.runlog import RunLog
-from monitor.app.views import Scrape, Vitals
+from monitor.app.views import Punctuality, Scrape, Vitals
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.core.effects import StatusView
@@ -109,7 +109,8 @@ class Daemon:
             self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
         )
         self._purse = Purse(config, clock)
-        self._pulse = Pulse(clock, self._metrics)
+        self._punctuality = Punctuality(self._metrics, clock)
+        self._pulse = Pulse(clock, self._punctuality)
 
     def status(self) -> StatusView:
         """How things stand now."""
@@ -135,8 +136,11 @@ class Daemon:
         """With the database open: join the parts and run them."""
         store = Store(database, self.plan.vantage, self._clock)
         outbox = SqlOutbox(database, self.plan.vantage)
-        self.engine = await recall(store, self.plan, self.config.policy(), self._clock)
-        await self._purse.recall(store)
+        try:
+            self.engine = await recall(store, self.plan, self.config.policy(), self._clock)
+            await self._purse.recall(store)
+        except StorageError as error:
+            raise StartError(str(error)) from None
         self._metrics.resume(self.engine.open_incidents())
         self._pipeline = Pipeline(
             self.engine,
@@ -150,7 +154,7 @@ class Daemon:
             outbox, self._notifiers, self._clock, self._rng, DeliveryPolicy(), self._metrics
         )
         store.on_committed(courier.wake)
-        vitals = Vitals(self._clock, self._pulse, store, outbox, self._notifiers)
+        vitals = Vitals(self._clock, self._pulse, self._punctuality, store, outbox, self._notifiers)
         web = self._web(store, vitals)
         try:
             await web.start()
@@ -159,6 +163,8 @@ class Daemon:
         stack.push_async_callback(web.stop)
         self.port = web.port
         await store.start()
+        # However it ends, what waits is written; after an orderly end nothing waits.
+        stack.push_async_callback(store.stop, self._scaled(STORE_SECONDS))
         await self._work(stop, store, database, courier, vitals)
 
     def _web(self, store: Store, vitals: Vitals) -> WebServer:
@@ -183,21 +189,22 @@ class Daemon:
         vitals: Vitals,
     ) -> None:
         """Everything that runs beside everything else, until the stop."""
-        runner = Runner(self._clock, self._metrics, self._ask, self._check_control)
+        runner = Runner(self._clock, self._punctuality, self._ask, self._check_control)
         self._pipeline.conduct(runner)
         offsets = staggered_offsets(self.plan.enabled())
         asked = tuple(
             Asked(name=p.name, interval=p.interval, offset=offsets[p.name])
             for p in self.plan.enabled()
         )
-        control = self.plan.control_interval if self.plan.controls else None
+        runner.plan(asked, self.plan.control_interval if self.plan.controls else None)
         async with asyncio.TaskGroup() as tasks:
             delivering = tasks.create_task(courier.run(), name="courier")
             beating = tasks.create_task(self._pulse.beat(), name="pulse")
             ticking = tasks.create_task(self._tick(runner, vitals), name="tick")
             pruning = tasks.create_task(self._prune(database), name="prune")
-            probing = tasks.create_task(runner.serve(asked, control), name="schedule")
+            probing = tasks.create_task(runner.serve(), name="schedule")
             self._pipeline.carry_out(self.engine.resume(self._pipeline.now()))
+            self._metrics.reloaded(self._clock.now(), ok=True)
             vitals.serving = True
             self.started.set()
             log.info("daemon.started", version=__version__, port=self.port, probes=len(asked))
@@ -222,7 +229,7 @@ class Daemon:
         """One run of one probe, if the day's money allows it."""
         probe = self._probes[name]
         if not self._purse.allows(probe.plan, origin):
-            self._metrics.skipped(name, "budget")
+            self._punctuality.skipped(name, "budget")
             return
         judged = await self._pipeline.run(probe, origin)
         self._purse.pay(probe.plan, judged.observation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -19,7 +20,42 @@ ALIVE_SECONDS = 15.0
 """Machine seconds without a beat of the loop after which it is not alive."""
 
 LAG_SECONDS = 60.0
-"""How far back the worst delay of the loop is looked for."""
+"""How far back the worst delay of the loop, or of a run, is looked for."""
+
+LATE_KEPT = 1000
+
+
+class Punctuality:
+    """Hears how well the schedule is kept: passes it on to the metrics, and remembers the worst.
+
+    Fits `scheduler.Gauge`.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        """Nothing was late yet."""
+        self._metrics = metrics
+        self._clock = clock
+        self._late: deque[tuple[float, float]] = deque(maxlen=LATE_KEPT)
+
+    def skipped(self, probe: str, reason: str) -> None:
+        """A run did not take place."""
+        self._metrics.skipped(probe, reason)
+
+    def late(self, seconds: float) -> None:
+        """A run was begun so much after it was due."""
+        self._metrics.late(seconds)
+        self._late.append((self._clock.monotonic(), seconds))
+
+    def loop_lag(self, seconds: float) -> None:
+        """A turn of the event loop was late."""
+        self._metrics.loop_lag(seconds)
+
+    def worst(self) -> float:
+        """The worst lateness of a run lately, in machine seconds."""
+        since = self._clock.monotonic() - LAG_SECONDS / self._clock.real(1.0)
+        return self._clock.real(
+            max((late for when, late in self._late if when >= since), default=0.0)
+        )
 
 
 class Vitals:
@@ -29,6 +65,7 @@ class Vitals:
         self,
         clock: Clock,
         pulse: Pulse,
+        punctuality: Punctuality,
         store: Store,
         outbox: SqlOutbox,
         notifiers: Sequence[Notifier],
@@ -36,6 +73,7 @@ class Vitals:
         """Not serving yet."""
         self._clock = clock
         self._pulse = pulse
+        self._punctuality = punctuality
         self._store = store
         self._outbox = outbox
         self._names = tuple(each.name for each in notifiers)
@@ -60,6 +98,7 @@ class Vitals:
             alive=self._clock.real(now - self._pulse.beaten) < ALIVE_SECONDS,
             serving=self.serving,
             loop_lag=self._clock.real(lag),
+            lateness=self._punctuality.worst(),
             store=self._store.health(),
             deliveries=tuple(
                 DeliveryHealth(notifier=name, pending=pending, oldest_age=age)

@@ -130,6 +130,14 @@ class CredentialSpec(Spec):
     api_key: Secret = Secret("")
     """The key; its probes are disabled, visibly, while it is empty."""
 
+    @field_validator("api_key")
+    @classmethod
+    def _goes_into_a_header(cls, value: Secret) -> Secret:
+        if not re.fullmatch(r"[!-~]*", value.reveal()):
+            msg = "a key is printable ASCII without spaces; this one was cut or pasted wrongly"
+            raise ValueError(msg)
+        return value
+
 
 class ControlTargetSpec(Spec):
     """A reference target: any HTTP answer of it shows that this host has a network."""

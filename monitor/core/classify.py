@@ -345,7 +345,7 @@ def _mismatch(answer: Answer, observation: Observation, context: Context) -> Rul
 
 
 def _answered(observation: Observation, context: Context) -> bool:
-    """Whether an answer came that proves the way to the vendor (detection-2, 9.4)."""
+    """Whether an answer came that proves the way to the vendor (docs/detection.md)."""
     answer = observation.answer
     if answer is None or answer.egress_proxy:
         return False

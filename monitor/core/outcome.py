@@ -122,7 +122,7 @@ class Verdict:
         outcome: its class.
         reason: one sentence for people; free of secrets, bounded.
         answered: an HTTP answer came that carries the vendor's or its edge's headers, which
-            proves the path: such failures may open an incident sooner (detection-2, 9.4).
+            proves the path: such failures may open an incident sooner (docs/detection.md).
     """
 
     outcome: Outcome

@@ -124,7 +124,7 @@ def staggered_offsets(probes: tuple[ProbePlan, ...]) -> dict[str, float]:
 
     Within each group of equal interval the names are ordered by hash and set on a regular grid,
     turned by a hash of the interval so that groups do not meet. A fixed grid detects a hard
-    outage sooner than drifting phases (detection-2, section 9).
+    outage sooner than drifting phases (docs/detection.md).
     """
     groups: dict[float, list[str]] = {}
     for probe in probes:

@@ -1,7 +1,6 @@
 """The detector's numbers: every threshold, with the default that the study arrived at.
 
-Durations are seconds, shares are between 0 and 1. The defaults are those of the second round of
-the detection study (9.1 for opening, 9.6 for closing); `docs/detection.md` argues them.
+Durations are seconds, shares are between 0 and 1. `docs/detection.md` argues the defaults.
 """
 
 from __future__ import annotations

@@ -102,10 +102,11 @@ class Demo:
             daemon = Daemon(config, clock, self._rng, sinks=(self.tape, narrator))
             await self._perform(daemon, clock, narrator, stop)
             self.receipts = receiver.receipts
+        narrator.summary(
+            self.tape.incidents(), self.receipts, self.tape.runs, self._config.components
+        )
         if as_json:
             print(json.dumps(self.outcome(), indent=2))
-        else:
-            narrator.summary(self.tape.incidents(), self.receipts, self.tape.runs)
 
     async def _perform(
         self, daemon: Daemon, clock: ScaledClock, narrator: Narrator, stop: asyncio.Event
@@ -120,7 +121,9 @@ class Demo:
             narrator.opening(f"http://127.0.0.1:{daemon.port}/", self._speed)
             telling = tasks.create_task(narrator.tell())
             length = (self._scenario.end - clock.now()).total_seconds()
-            await _first(tasks, stop.wait(), tasks.create_task(clock.sleep(length)))
+            played = tasks.create_task(clock.sleep(length))
+            await _first(tasks, stop.wait(), played)
+            played.cancel()
             telling.cancel()
             ended.set()
 
