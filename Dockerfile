@@ -10,7 +10,10 @@
 ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS build
+# Bytecode is bound to its source by hash: the layers of an image round the times of files, and then
+# every second module would be compiled anew at each start.
 ENV UV_COMPILE_BYTECODE=1 \
+    PYC_INVALIDATION_MODE=UNCHECKED_HASH \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
     UV_PROJECT_ENVIRONMENT=/opt/claude-uptime
@@ -33,10 +36,12 @@ RUN groupadd --gid 10001 monitor \
     && install -d -o 10001 -g 10001 /data
 COPY --from=build /opt/claude-uptime /opt/claude-uptime
 COPY config /etc/claude-uptime
-# Modules were compiled at build time, so that nothing has to be written beside them now.
+# Modules were compiled at build time, so that nothing has to be written beside them now. The volume
+# is all that can be written, so that temporary files (of SQLite, of `demo`) go there too.
 ENV PATH=/opt/claude-uptime/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    TMPDIR=/data \
     CLAUDE_UPTIME_CONFIG=/etc/claude-uptime/claude.yaml
 # The shipped config keeps its database in data/ of the working directory, which here is the volume.
 WORKDIR /

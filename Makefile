@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check integration fix bench clean
+.PHONY: help run test demo check integration image fix bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -22,6 +22,9 @@ check: $(READY) ## the gate: format, lint, types, layers, lock, spelling, tests 
 
 integration: $(READY) ## the tests that need other programs; an absent one is a failure
 	@CLAUDE_UPTIME_REQUIRE_INTEGRATION=1 $(BIN)/python -m pytest -m integration
+
+image: ## build the container image and hold it to its promises; prints sizes
+	@.ci/image
 
 fix: $(READY) ## repair format and what the linter can repair safely
 	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .

@@ -103,8 +103,9 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # The scheduler tells of every job at INFO: each run has its own line already.
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # They tell of every job at INFO, and of every statement with its values at DEBUG.
+    for library in ("apscheduler", "alembic", "aiosqlite", "sqlalchemy"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

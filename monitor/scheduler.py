@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -38,6 +39,9 @@ SWEEP_GAP = 0.1
 
 START_SECONDS_MIN = 0.02
 """A start that lies in the past when the job is added would wait a whole interval."""
+
+OFF_GRID_SECONDS = 0.5
+"""A beat so far from when it is due, in machine seconds, has left its grid: it is planned anew."""
 
 PULSE_SECONDS = 0.1
 """Machine seconds between two looks at the event loop."""
@@ -142,9 +146,9 @@ class Metronome:
         """Plan everything anew if the wall clock has stepped. True when it has."""
         mono, wall = self._machine.monotonic(), self._machine.now()
         drift = (wall - self._seen[1]).total_seconds() - (mono - self._seen[0])
-        self._seen = (mono, wall)
         if abs(drift) <= DRIFT_SECONDS:
             return False
+        self._seen = (mono, wall)
         log.warning("clock.stepped", drift_seconds=round(drift, 3))
         for name in self._beats:
             self._plan(name)
@@ -168,9 +172,16 @@ class Metronome:
 
     async def _beat(self, name: str) -> None:
         beat = self._beats[name]
-        late = max(0.0, self._clock.monotonic() - beat.due)
+        late = self._clock.monotonic() - beat.due
+        off = self._clock.real(late)
+        if off < -OFF_GRID_SECONDS:  # the wall clock has leapt: it is not due yet
+            self._plan(name)
+            return
+        late = max(0.0, late)
         missed = int(late // beat.interval)
         beat.due += (missed + 1) * beat.interval
+        if off > OFF_GRID_SECONDS:  # or all that follow would be as late
+            self._plan(name)
         self._strike(name, late - missed * beat.interval, missed)
 
 
@@ -209,24 +220,37 @@ class Runner:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._bursts: dict[str, int] = {}
         self._bursting: dict[str, asyncio.Task[None]] = {}
+        self._asked: tuple[Asked, ...] = ()
         self._intervals: dict[str, float] = {}
+        self._control_interval: float | None = None
         self._control: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._closing = False
 
-    async def serve(self, asked: tuple[Asked, ...], control_interval: float | None) -> None:
-        """Sweep once over all, then run by the schedule until cancelled."""
+    def plan(self, asked: tuple[Asked, ...], control_interval: float | None) -> None:
+        """Say who runs how often, once, before anything else is asked of the runner.
+
+        Args:
+            asked: the probes.
+            control_interval: seconds between two rounds of the control targets; None for no rounds.
+        """
+        self._asked = asked
+        self._control_interval = control_interval
         self._intervals = {one.name: one.interval for one in asked}
+        if control_interval is not None:
+            self._metronome.set(_CONTROL, control_interval, control_interval)
+        for one in asked:
+            self._metronome.set(one.name, one.interval, one.offset)
+
+    async def serve(self) -> None:
+        """Sweep once over all, then run by the schedule until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             try:
-                if control_interval is not None:
-                    self._metronome.set(_CONTROL, control_interval, control_interval)
+                if self._control_interval is not None:
                     self.check_control(CheckControl())
-                for one in asked:
-                    self._metronome.set(one.name, one.interval, one.offset)
                 self._metronome.start()
-                for one in asked:
+                for one in self._asked:
                     self._launch(one.name, Origin.SWEEP)
                     await self._clock.sleep(SWEEP_GAP)
                 await asyncio.get_running_loop().create_future()
@@ -252,10 +276,12 @@ class Runner:
 
     def burst(self, effect: RequestBurst) -> None:
         """Run these probes again, spread over the gap so that samples do not bunch."""
+        if self._tasks is None or self._closing:
+            return
         for place, (name, count) in enumerate(effect.runs):
             known = name in self._bursts
             self._bursts[name] = count
-            if not known and self._tasks is not None and not self._closing:
+            if not known:
                 wait = effect.gap * (place + 1) / len(effect.runs)
                 task = self._tasks.create_task(self._burst(name, wait, effect.gap))
                 self._bursting[name] = task
@@ -280,7 +306,7 @@ class Runner:
         """Ask the control targets now, unless they are being asked."""
         busy = self._control is not None and not self._control.done()
         if self._tasks is not None and not busy and not self._closing:
-            self._control = self._tasks.create_task(self._guarded(_CONTROL, self._check_control()))
+            self._control = self._tasks.create_task(self._guarded(_CONTROL, self._check_control))
 
     # ------------------------------------------------------------ running
 
@@ -303,14 +329,14 @@ class Runner:
         elif len(self._running) >= self._concurrency_max:
             self._gauge.skipped(name, "at_capacity")
         else:
-            task = self._tasks.create_task(self._guarded(name, self._ask(name, origin)))
+            task = self._tasks.create_task(self._guarded(name, partial(self._ask, name, origin)))
             self._running[name] = task
             task.add_done_callback(lambda _task: self._running.pop(name, None))
 
-    async def _guarded(self, name: str, work: Awaitable[object]) -> None:
+    async def _guarded(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         """A bug in one run must not end the others: it is logged and the schedule goes on."""
         try:
-            await work
+            await work()
         except Exception:
             log.exception("run.crashed", probe=name)
             self._gauge.skipped(name, "crashed")

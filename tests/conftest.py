@@ -4,6 +4,8 @@
 * `@pytest.mark.integration("promtool")` names the programs of `PARTS` that a test drives. Where
   one is absent the test is skipped, and all such tests together say so in one line; with
   `CLAUDE_UPTIME_REQUIRE_INTEGRATION=1` (as in `make integration`) the test fails instead.
+* `@pytest.mark.integration(minutes=2)` is about what needs only time: it runs where that variable
+  is set, and is skipped elsewhere.
 * Hypothesis runs its quick profile; `--hypothesis-profile=long` digs.
 """
 
@@ -52,6 +54,9 @@ PARTS = {
         programs=("alertmanager", "prometheus-alertmanager"), package="prometheus-alertmanager"
     ),
     "buildah": Part(programs=("buildah",), package="buildah"),
+    "mmdebstrap": Part(programs=("mmdebstrap",), package="mmdebstrap"),
+    "strace": Part(programs=("strace",), package="strace"),
+    "systemd-analyze": Part(programs=("systemd-analyze",), package="systemd"),
 }
 
 _ATTEMPTS: list[str] = []
@@ -99,13 +104,19 @@ def needs_of(item: pytest.Item) -> tuple[str, ...]:
     """The parts that a test asks for through its markers; an error names an unknown one."""
     marks = list(item.iter_markers("integration"))
     needs = tuple(sorted({name for mark in marks for name in mark.args}))
-    if marks and not needs:
+    if marks and not needs and minutes_of(item) is None:
         message = f"{item.nodeid}: @pytest.mark.integration names the parts it needs: {list(PARTS)}"
         raise pytest.UsageError(message)
     if unknown := set(needs) - set(PARTS):
         message = f"{item.nodeid}: no such part: {sorted(unknown)}; there are {list(PARTS)}"
         raise pytest.UsageError(message)
     return needs
+
+
+def minutes_of(item: pytest.Item) -> float | None:
+    """How long a test takes that asks for time through its marker; None where none does."""
+    asked = (mark.kwargs.get("minutes") for mark in item.iter_markers("integration"))
+    return next((float(minutes) for minutes in asked if minutes), None)
 
 
 def absent_line(absent: set[str], tests: int) -> str:
@@ -126,7 +137,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail or skip a test whose programs are absent."""
+    """Fail or skip a test whose programs are absent; skip one that takes long."""
+    minutes = minutes_of(item)
+    if minutes is not None and not os.environ.get(REQUIRE):
+        pytest.skip(f"takes {minutes:g} minutes of real time; to run it: make integration")
     absent = sorted(name for name in needs_of(item) if PARTS[name].find() is None)
     if not absent:
         return

@@ -1,11 +1,12 @@
 """The daemon: what is started in which order, what runs beside what, and how it stops.
 
-Start: database, memory of the engine, web server (so that a start that takes long is seen),
-delivery, schedule. Stop is the reverse, with one rule more: what is under way is given time before
-it is cut.
+Start: lock of the store, database, memory of the engine, web server (so that a start that takes
+long is seen), delivery, schedule. Stop is the reverse, with one rule more: what is under way is
+given time before it is cut.
 
     say not ready → begin no more runs → drain the running ones → abort the rest (recorded as our
-    own doing) → last commit → try delivery once more → stop the web server → close the database
+    own doing) → last commit → try delivery once more → stop the web server → close the database →
+    free its lock
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ from monitor.delivery import Courier, DeliveryPolicy
 from monitor.metrics.feed import Metrics
 from monitor.pipeline import Pipeline, Sink
 from monitor.probes import LookupThreads
+from monitor.refusal import Refusal
 from monitor.scheduler import CONCURRENCY_MAX, Asked, Pulse, Runner
 from monitor.storage.database import Database, StorageError, open_database
+from monitor.storage.lock import only_daemon
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.retention import prune
 from monitor.storage.store import Store
@@ -62,7 +65,7 @@ COURIER_SECONDS = 1.0
 log = structlog.get_logger("monitor")
 
 
-class StartError(Exception):
+class StartError(Refusal):
     """The daemon cannot start; its text is one line that says why and what to do."""
 
 
@@ -126,6 +129,7 @@ class Daemon:
             stack.callback(self._lookups.shutdown, wait=False)
             stack.callback(self._deliveries.shutdown, wait=False)
             try:
+                stack.enter_context(only_daemon(self.config.storage.url, self._clock.now()))
                 database = await open_database(self.config.storage.url)
             except StorageError as error:
                 raise StartError(str(error)) from None

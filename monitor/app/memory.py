@@ -20,6 +20,9 @@ from monitor.storage.store import Store
 WINDOW_SECONDS = 3600.0
 """How far back stored runs are taken into the windows when there is no snapshot."""
 
+STORED_WITHIN_SECONDS = 5.0
+"""A run is stored so soon after its timeout, if it is stored at all."""
+
 log = structlog.get_logger("monitor")
 
 
@@ -27,7 +30,8 @@ async def recall(store: Store, plan: Plan, policy: Policy, clock: Clock) -> Engi
     """An engine that knows what the one before it knew.
 
     The last snapshot was committed with whatever was announced last, or at most half a minute
-    before the end; the runs stored after it complete the windows and announce nothing.
+    before the end; the runs stored after it complete the windows and announce nothing. Among them
+    are those that were under way when it was taken, so runs are read from one timeout before it.
 
     Raises:
         StorageError: the store cannot be read.
@@ -39,21 +43,26 @@ async def recall(store: Store, plan: Plan, policy: Policy, clock: Clock) -> Engi
     if saved is not None:
         try:
             engine.restore(saved[1], now)
-            since = max(since, saved[0])
+            longest = max((probe.timeout for probe in plan.probes), default=0.0)
+            since = max(since, saved[0] - timedelta(seconds=longest + STORED_WITHIN_SECONDS))
         except ValueError as error:
             log.warning("engine.snapshot_unusable", error=str(error))
             engine = Engine(plan, policy)
     stored = await store.runs_since(since)
-    engine.remember(entries(stored, now), await store.proven_probes())
+    excluded = [run.run_id for run in stored if counts_as(run.outcome) is Counts.EXCLUDED]
+    engine.remember(entries(stored, now), await store.proven_probes(), excluded)
     return engine
 
 
 def entries(stored: Sequence[StoredRun], now: Moment) -> list[Entry]:
-    """Stored runs as entries of the windows: only those that counted."""
+    """Stored runs as entries of the windows: only those that counted.
+
+    A run from the future was stored before the wall clock was set back: how old it is, nobody knows.
+    """
     found: list[Entry] = []
     for run in stored:
         counts = counts_as(run.outcome)
-        if counts is Counts.EXCLUDED:
+        if counts is Counts.EXCLUDED or run.at > now.wall:
             continue
         found.append(
             Entry(

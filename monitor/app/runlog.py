@@ -61,7 +61,7 @@ class RunLog:
             counts=str(verdict.counts),
             reason=verdict.reason,
             seconds=round(observation.seconds, 4),
-            phases={phase: round(seconds, 4) for phase, seconds in observation.timings.phases()},
+            phases={str(name): round(spent, 4) for name, spent in observation.timings.phases()},
             status=None if answer is None else answer.status,
             request_id=None if answer is None else answer.request_id,
             cf_ray=None if answer is None else answer.cf_ray,

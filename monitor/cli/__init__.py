@@ -6,43 +6,50 @@ Exit status: 0 all well, 1 something bad was found, 2 the input or the set-up is
 from __future__ import annotations
 
 import argparse
+import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from monitor import __version__
-from monitor.app import StartError
-from monitor.cli import check, demo, health, probe, run, schema, simulate
-from monitor.config.problems import ConfigError
-from monitor.simulation import ScenarioError
+from monitor.refusal import Refusal
 
-COMMANDS = (run, check, probe, demo, simulate, schema, health)
+COMMANDS = ("run", "check", "probe", "demo", "simulate", "backtest", "schema", "health")
 EXIT_UNUSABLE = 2
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands, or of `only` one.
+
+    A command's module is imported when its parser is made: the health check of a container runs
+    twice a minute and must not load a database for it.
+    """
     parser = argparse.ArgumentParser(
         prog="claude-uptime",
         description="Watches claude.ai, the Claude Console, API, Code, Cowork and Government.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
+    for name in COMMANDS if only is None else (only,):
+        importlib.import_module(f"{__name__}.{name.replace('-', '_')}").add(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Unusable input is one line each on stderr."""
-    options = build_parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    only = given[0] if given and given[0] in COMMANDS else None
+    options = build_parser(only).parse_args(given)
     try:
         status: int = options.act(options)
-    except (ConfigError, ScenarioError, StartError) as error:
+        sys.stdout.flush()
+    except Refusal as error:
         print(error, file=sys.stderr)
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone, as `head` does
+        # Whoever read our output has gone, as `head` does; the flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from monitor.app import StartError
 from monitor.config.load import load
 from monitor.config.places import config_file
-from monitor.config.schema import Config
+from monitor.config.schema import PORT_MAX, Config
 
 T = TypeVar("T")
 
@@ -34,6 +35,28 @@ def load_config(options: argparse.Namespace) -> Config:
         ConfigError: it cannot be used.
     """
     return load(config_file(options.config, os.environ), os.environ)
+
+
+def check_port(port: int) -> None:
+    """`--port` is a port, or 0 for any free one.
+
+    Raises:
+        StartError: it is not.
+    """
+    if not 0 <= port <= PORT_MAX:
+        msg = f"--port lies between 0 and {PORT_MAX}, not at {port}"
+        raise StartError(msg)
+
+
+def check_speed(speed: float, most: float) -> None:
+    """`--speed` is more than zero and at most `most`.
+
+    Raises:
+        StartError: it is not.
+    """
+    if not 0 < speed <= most:
+        msg = f"--speed lies between 0 and {most:g}, not at {speed:g}"
+        raise StartError(msg)
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:

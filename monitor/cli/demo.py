@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from monitor import logs
-from monitor.app import StartError
-from monitor.cli._shared import add_config, run_loop, stop_on_signals
-from monitor.config.load import load
-from monitor.config.places import config_file, scenario_folder
+from monitor.cli._shared import (
+    add_config,
+    check_port,
+    check_speed,
+    load_config,
+    run_loop,
+    stop_on_signals,
+)
+from monitor.config.places import scenario_folder
 from monitor.demo import Demo
 from monitor.simulation import load_scenario
 
@@ -34,10 +38,10 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Play to the end of the scenario, or until a signal comes."""
-    if not 0 < options.speed <= SPEED_MAX:
-        msg = f"--speed lies between 0 and {SPEED_MAX:g}"
-        raise StartError(msg)
-    config = load(config_file(options.config, os.environ), os.environ)
+    check_speed(options.speed, SPEED_MAX)
+    if options.port is not None:
+        check_port(options.port)
+    config = load_config(options)
     scenario = load_scenario(options.scenario, scenario_folder())
     logs.configure("error", "console", config.secrets())
 

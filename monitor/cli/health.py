@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import sys
 import urllib.error
 import urllib.request
@@ -22,8 +23,8 @@ def add(commands: Any) -> None:
 
 
 def act(options: argparse.Namespace) -> int:
-    """0 when it answers 200, else 1."""
-    if urlsplit(options.url).scheme not in ("http", "https"):
+    """0 when it answers with success, 1 when it does not; 2 when that is no address to ask."""
+    if not _can_be_asked(options.url):
         print(f"{options.url!r} is no http address", file=sys.stderr)
         return 2
     # No proxy: whoever asks after the daemon beside it must not be answered by another.
@@ -35,7 +36,20 @@ def act(options: argparse.Namespace) -> int:
         with error:
             print(f"not healthy: it answered {error.code}", file=sys.stderr)
         return 1
-    except (urllib.error.URLError, OSError) as error:
+    except http.client.HTTPException as error:
+        print(f"not healthy: it speaks no HTTP ({type(error).__name__})", file=sys.stderr)
+        return 1
+    except OSError as error:
         print(f"not healthy: {getattr(error, 'reason', error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _can_be_asked(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port checks that it is one.
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return named and url.isascii() and url.isprintable() and " " not in url

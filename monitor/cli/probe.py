@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from monitor.app import StartError
 from monitor.app.build import bound_probes, control_probe, probe_context, salt_of
 from monitor.cli._shared import add_config, load_config, run_loop
 from monitor.clock import SystemClock
+from monitor.config.problems import did_you_mean
 from monitor.config.schema import Config
 from monitor.core.effects import Judged
 from monitor.core.engine import Engine
@@ -40,12 +42,13 @@ def act(options: argparse.Namespace) -> int:
     enabled = [probe.name for probe in plan.enabled()]
     unknown = sorted(set(options.names) - {probe.name for probe in plan.probes})
     if unknown:
-        msg = f"no probe is called {unknown[0]}; there are {', '.join(enabled)}"
+        known = did_you_mean(unknown[0], (probe.name for probe in plan.probes))
+        msg = f"no probe is called {unknown[0]}{known}"
         raise StartError(msg)
     wanted = [name for name in options.names or enabled if name in enabled]
     for name in options.names:
         if name not in enabled:
-            print(f"{name} is disabled: {plan.probe(name).disabled}")
+            print(f"{name} is disabled: {plan.probe(name).disabled}", file=sys.stderr)
     judged = run_loop(_ask(config, plan, wanted))
     print(_as_json(judged) if options.json else _as_table(judged), end="")
     return int(any(one.verdict.counts is Counts.BAD for one in judged))

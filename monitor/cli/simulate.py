@@ -7,13 +7,14 @@ import random
 from typing import Any
 
 from monitor.app import StartError
-from monitor.cli._shared import run_loop, stop_on_signals
+from monitor.cli._shared import check_port, check_speed, run_loop, stop_on_signals
 from monitor.clock import ScaledClock
 from monitor.config.places import scenario_folder
 from monitor.simulation import Scenario, World, load_scenario
 from monitor.simulation.server import SimulatedClaude
 
 PORT = 9600
+SPEED_MAX = 3600.0
 
 
 def add(commands: Any) -> None:
@@ -28,6 +29,8 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Serve until a signal comes."""
+    check_port(options.port)
+    check_speed(options.speed, SPEED_MAX)
     scenario = load_scenario(options.scenario, scenario_folder())
     run_loop(_serve(scenario, options))
     return 0

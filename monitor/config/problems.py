@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
+from monitor.refusal import Refusal
+
 Place = tuple[str | int, ...]
 """Where in the document: keys and positions from the root, as `("probes", 3, "interval")`."""
 
@@ -39,7 +41,7 @@ class Problem:
         return " ".join(text.split())
 
 
-class ConfigError(Exception):
+class ConfigError(Refusal):
     """A configuration that cannot be used. `str()` gives one line for each problem."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

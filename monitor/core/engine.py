@@ -137,6 +137,15 @@ class Engine:
         self._judge.forget_before(now.mono)
         return tuple(effects)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether time alone changes no decision: all is calm, and nothing waits or is doubted.
+
+        What keeps its own time, as a backtest does, may then `tick` as rarely as it likes.
+        """
+        calm = all(d.standing.stage is Stage.CALM for d in self._detectors.values())
+        return calm and not self._held and self._guard.blind_reason() is None
+
     # ------------------------------------------------------------ one run
 
     def _hear(self, judged: Judged) -> None:
@@ -250,10 +259,14 @@ class Engine:
         passed = now.mono - before.mono
         drift = (now.wall - before.wall).total_seconds() - passed
         if abs(drift) > self._policy.clock_drift:
-            self._windows.clear()
-            self._guard.forget_times()
-            self._judge.forget_times()
-            self._held.clear()
+            self._forget_times()
+
+    def _forget_times(self) -> None:
+        """Nobody knows how old anything is."""
+        self._windows.clear()
+        self._guard.forget_times()
+        self._judge.forget_times()
+        self._held.clear()
 
     def status(self, now: Moment) -> StatusView:
         """Everything that a page or a metric shows of now."""
@@ -306,7 +319,7 @@ class Engine:
         """Take over what an earlier engine remembered; its plan may have been another one.
 
         Monotonic times are moved so that what happened ten minutes ago by the wall clock is ten
-        minutes old again.
+        minutes old again. If it was set back meanwhile, nobody knows how old anything is.
 
         Raises:
             ValueError: the snapshot is damaged or of another version; throw this engine away.
@@ -317,7 +330,9 @@ class Engine:
                 msg = f"a snapshot of version {saved['version']}"
                 raise ValueError(msg)
             away = (now.wall - datetime.fromisoformat(saved["wall"])).total_seconds()
-            self._restore(saved, now.mono - saved["mono"] - away)
+            self._restore(saved, now.mono - saved["mono"] - max(0.0, away))
+            if away < -self._policy.clock_drift:
+                self._forget_times()
         except (KeyError, TypeError, AttributeError) as error:
             msg = f"a damaged snapshot: {error!r}"
             raise ValueError(msg) from None
@@ -340,11 +355,14 @@ class Engine:
         self._control_open = set(saved["control_open"])
         self._held = set(saved["held"]) & set(self._detectors)
 
-    def remember(self, entries: Iterable[Entry], proven: Iterable[str] = ()) -> None:
-        """Stored runs newer than the snapshot: they caused nothing then and cause nothing now."""
-        for entry in entries:
-            if entry.probe in self._probes:
-                self._windows.put(entry)
+    def remember(
+        self, entries: Iterable[Entry], proven: Iterable[str] = (), excluded: Iterable[str] = ()
+    ) -> None:
+        """Stored runs that the snapshot lacks: they caused nothing then and cause nothing now.
+
+        `excluded` are the ids of runs that turned out to say nothing.
+        """
+        self._windows.complete((e for e in entries if e.probe in self._probes), excluded)
         self._judge.prove(proven)
 
     def resume(self, now: Moment) -> tuple[Effect, ...]:

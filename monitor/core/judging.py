@@ -124,6 +124,8 @@ class Judge:
         The table of verdicts decides again, with what is known now: a key that was never allowed
         what one probe asks for stays ours, however well it works for the others.
         """
+        if not self._refused:
+            return []
         changed: list[Judged] = []
         refused = {self._probes[j.observation.probe] for j in self._refused.values()}
         for probe in sorted(refused, key=lambda probe: probe.name):

@@ -43,6 +43,8 @@ class Notices:
         question and never allowed the other.
         """
         observation, verdict = judged.observation, judged.verdict
+        if verdict.counts is Counts.GOOD and not self._said:
+            return []
         probe = self._probes[observation.probe]
         key = f"credential/{probe.credential_name}"
         if verdict.counts is Counts.GOOD:

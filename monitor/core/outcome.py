@@ -114,6 +114,10 @@ def counts_as(outcome: Outcome) -> Counts:
     return Counts.EXCLUDED
 
 
+_COUNTS = {outcome: counts_as(outcome) for outcome in Outcome}
+"""Looked up several times for every run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What an observation means.
@@ -137,4 +141,4 @@ class Verdict:
     @property
     def counts(self) -> Counts:
         """Good, bad or excluded."""
-        return counts_as(self.outcome)
+        return _COUNTS[self.outcome]

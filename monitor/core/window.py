@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 
@@ -48,16 +48,29 @@ class Windows:
     def put(self, entry: Entry) -> Entry | None:
         """Enter a run; returns the entry of the same run that it replaces, if there was one."""
         entries = self._entries[entry.probe]
+        if not entries or entries[-1].started < entry.started:
+            entries.append(entry)  # the usual case: runs end in the order of their start
+            return None
         before = self._take(entries, entry.run_id, entry.started)
-        if not entries or entries[-1].started <= entry.started:
-            entries.append(entry)
-        else:
-            insort(entries, entry, key=_STARTED)
+        insort(entries, entry, key=_STARTED)
         return before
 
     def remove(self, probe: str, run_id: str, started: float) -> Entry | None:
         """Take back the entry of a run that turned out to be unusable."""
         return self._take(self._entries[probe], run_id, started)
+
+    def complete(self, entries: Iterable[Entry], excluded: Iterable[str]) -> None:
+        """Enter runs as they were stored, and take back those whose ids are `excluded`.
+
+        A run that is held already, because it was entered at its soft deadline, becomes what it was
+        in the end. It keeps its place: the two times of its start differ in the last digits.
+        """
+        held = {entry.run_id: entry for of in self._entries.values() for entry in of}
+        for run_id in excluded:
+            if run_id in held:
+                self.remove(held[run_id].probe, run_id, held[run_id].started)
+        for entry in entries:
+            self.put(replace(entry, started=held.get(entry.run_id, entry).started))
 
     def of(self, probe: str) -> list[Entry]:
         """All entries of one probe, oldest first. Not to be changed."""

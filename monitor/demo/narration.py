@@ -6,8 +6,8 @@ Plain lines of at most 80 columns, so that they read the same on a screen, in a 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import TextIO
 
 from monitor.clock import Clock
@@ -18,6 +18,8 @@ from monitor.simulation import Scenario
 from monitor.spec import format_duration
 
 WIDTH = 80
+WHO = 7
+_ROW = "{:<13}  {:<8}  {:>6}  {:>11}  {:<10}  {:>6}  {}"
 WORDS = {
     EventType.OPENED: "OPENED",
     EventType.UPDATED: "UPDATED",
@@ -49,13 +51,14 @@ class Narrator:
         self._write(scenario.title)
         self._write("=" * min(WIDTH, len(scenario.title)))
         took = format_duration(round(minutes * 60 / speed))
-        self._write(f"{minutes:.0f} minutes of {scenario.start:%d %B %Y}, told in {took}.")
+        day = f"{scenario.start.day} {scenario.start:%B %Y}"
+        self._write(f"{minutes:.0f} minutes of {day}, told in {took}.")
         self._write(f"The status page is open at {page}")
-        for line in scenario.assumed:
-            self._wrap("assumed: ", line)
+        if scenario.assumed:
+            self._write("What no source says is assumed; the list stands at the end.")
         self._write()
-        self._write("UTC       who     what")
-        self._write(f"--------  ------  {'-' * (WIDTH - 18)}")
+        self._write(f"UTC       {'who':{WHO}}  what")
+        self._write(f"--------  {'-' * WHO}  {'-' * (WIDTH - WHO - 12)}")
         self._line(scenario.start, "world", "all is well; the monitor starts")
 
     async def tell(self) -> None:
@@ -76,45 +79,63 @@ class Narrator:
         for effect in effects:
             if isinstance(effect, Announce):
                 event = effect.event
-                self._line(event.at, "ours", f"{WORDS[event.type]} {event.summary}")
+                self._line(event.at, "monitor", f"{WORDS[event.type]} {event.summary}")
 
     def received(self, receipt: Receipt) -> None:
         """A webhook that arrived; only one that does not verify is worth a line."""
         if not receipt.verified:
-            self._line(receipt.at, "hook", f"{receipt.type} arrived with a WRONG SIGNATURE")
+            self._line(receipt.at, "webhook", f"{receipt.type} arrived with a WRONG SIGNATURE")
 
     # ------------------------------------------------------------ at the end
 
     def summary(
-        self, incidents: Sequence[Incident], receipts: Sequence[Receipt], runs: int
+        self,
+        incidents: Sequence[Incident],
+        receipts: Sequence[Receipt],
+        runs: int,
+        components: Collection[str],
     ) -> None:
-        """What it came to, beside what the vendor said."""
-        self._write()
-        self._write(f"{runs} runs, {len(incidents)} incidents, {len(receipts)} webhooks delivered")
+        """What it came to, beside what the vendor said; `components` are those that are watched."""
         verified = sum(receipt.verified for receipt in receipts)
-        self._write(f"({verified} with a valid signature).")
         self._write()
-        impact = self._scenario.impact
+        self._wrap(
+            "",
+            f"{_count(runs, 'run')}, {_count(len(incidents), 'incident')}, "
+            f"{_count(len(receipts), 'webhook')} delivered, {verified} with a valid signature.",
+        )
         if incidents:
-            self._write("component      opened    after  vendor's word  closed    severity")
+            self._write()
+            self._table(incidents)
+        quiet = sorted(set(components) - {name for each in incidents for name in each.names})
+        if quiet:
+            self._write()
+            self._wrap("quiet: ", ", ".join(quiet))
+        if self._scenario.assumed:
+            self._write()
+            self._write("Assumed in this scenario, because no source says it:")
+        for line in self._scenario.assumed:
+            self._wrap("- ", line)
+
+    def _table(self, incidents: Sequence[Incident]) -> None:
+        if self._scenario.impact is not None:
+            self._write("late: after the impact began, and after it ended")
+        titles = ("component", "opened", "late", "vendor late", "closed", "late", "severity")
+        self._write(_ROW.format(*titles))
         for incident in incidents:
             for name in incident.names:
-                self._write(self._row(name, incident, None if impact is None else impact.start))
-        quiet = sorted(
-            {name for post in self._scenario.timeline for name in post.components}
-            - {name for incident in incidents for name in incident.names}
-        )
-        if quiet:
-            self._wrap("quiet: ", ", ".join(quiet))
+                self._write(self._row(name, incident).rstrip())
 
-    def _row(self, name: str, incident: Incident, start: datetime | None) -> str:
-        after = "" if start is None else f"{(incident.opened_at - start).total_seconds():.0f} s"
-        said = self._vendors_word(name)
-        ahead = "" if said is None or start is None else _after(said - start)
-        closed = "" if incident.closed_at is None else f"{incident.closed_at:%H:%M:%S}"
-        return (
-            f"{name:<13}  {incident.opened_at:%H:%M:%S}  {after:>5}  {ahead:>13}  "
-            f"{closed:<8}  {incident.severity}"
+    def _row(self, name: str, incident: Incident) -> str:
+        impact = self._scenario.impact
+        began = None if impact is None else impact.start
+        return _ROW.format(
+            name,
+            f"{incident.opened_at:%H:%M:%S}",
+            _late(incident.opened_at, began),
+            _late(self._vendors_word(name), began),
+            "still open" if incident.closed_at is None else f"{incident.closed_at:%H:%M:%S}",
+            _late(incident.closed_at, None if impact is None else impact.end),
+            str(incident.severity),
         )
 
     def _vendors_word(self, component: str) -> datetime | None:
@@ -127,7 +148,7 @@ class Narrator:
     # ------------------------------------------------------------ lines
 
     def _line(self, when: datetime, who: str, what: str) -> None:
-        self._wrap(f"{when:%H:%M:%S}  {who:<6}  ", what)
+        self._wrap(f"{when:%H:%M:%S}  {who:{WHO}}  ", what)
 
     def _wrap(self, head: str, text: str) -> None:
         for line in textwrap.wrap(
@@ -139,6 +160,13 @@ class Narrator:
         print(line, file=self._out, flush=True)
 
 
-def _after(span: timedelta) -> str:
-    seconds = span.total_seconds()
-    return f"after {seconds / 60:.1f} min" if seconds >= 0 else "before"
+def _late(when: datetime | None, since: datetime | None) -> str:
+    """How long after `since` it was; empty where one of them is not known."""
+    if when is None or since is None:
+        return ""
+    seconds = round((when - since).total_seconds())
+    return format_duration(seconds) if seconds >= 0 else "before"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -66,15 +66,18 @@ class Receiver:
             await self._runner.cleanup()
 
     async def _take(self, request: web.BaseRequest) -> web.Response:
-        body = await request.content.read(BODY_BYTES_MAX)
-        document: dict[str, Any] = json.loads(body)
+        body = await _read(request)
+        document = _document(body)
+        if document is None:
+            return web.Response(status=400)
         name = request.headers.get("webhook-id", "")
         told = str(document.get("type", ""))
-        data = document.get("data") or {}
+        data = document.get("data")
+        about = data.get("id") if isinstance(data, dict) else None
         receipt = Receipt(
             id=name,
             type=told,
-            incident=data.get("id") if told.startswith("incident.") else None,
+            incident=about if told.startswith("incident.") else None,
             at=self._clock.now(),
             verified=self._verify(request, name, body),
         )
@@ -87,8 +90,29 @@ class Receiver:
         try:
             signed = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
             given = request.headers["webhook-signature"].split()
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError, OSError):
             return False
         fresh = abs((self._clock.now() - signed).total_seconds()) <= TOLERANCE_SECONDS
-        wanted = self._webhook.sign(name, signed, body.decode())
-        return fresh and any(hmac.compare_digest(wanted, one) for one in given)
+        wanted = self._webhook.sign(name, signed, body.decode()).encode()
+        return fresh and any(
+            hmac.compare_digest(wanted, one.encode(errors="replace")) for one in given
+        )
+
+
+async def _read(request: web.BaseRequest) -> bytes:
+    """The body; empty when it is longer than what is taken."""
+    body = bytearray()
+    async for part in request.content.iter_any():
+        body += part
+        if len(body) > BODY_BYTES_MAX:
+            return b""
+    return bytes(body)
+
+
+def _document(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that `body` is; None when it is none."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

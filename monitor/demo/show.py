@@ -16,11 +16,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from monitor.app import Daemon
+from monitor.backtest.outcome import document, newest, stamp
 from monitor.clock import ScaledClock
 from monitor.config.schema import Config, CredentialSpec
 from monitor.core.effects import Announce, Effect, Judged
@@ -54,11 +54,7 @@ class Tape:
 
     def incidents(self) -> list[Incident]:
         """The newest version of each incident, in order of their opening."""
-        newest: dict[str, Incident] = {}
-        for event in self.events:
-            if event.incident is not None:
-                newest[event.incident.id] = event.incident
-        return list(newest.values())
+        return newest(self.events)
 
 
 class Demo:
@@ -158,8 +154,7 @@ class Demo:
     def outcome(self) -> dict[str, Any]:
         """What `backtest --json` prints, in scenario time, and what the receiver saw."""
         return {
-            "incidents": [incident_row(incident) for incident in self.tape.incidents()],
-            "runs": self.tape.runs,
+            **document(self.tape.events, self.tape.runs),
             "deliveries": [
                 {
                     "id": receipt.id,
@@ -178,28 +173,6 @@ async def _first(tasks: asyncio.TaskGroup, wanted: Any, other: asyncio.Task[None
     waiting = tasks.create_task(wanted)
     await asyncio.wait((waiting, other), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-
-
-def incident_row(incident: Incident) -> dict[str, Any]:
-    """One incident as the machine-readable outcome has it."""
-    return {
-        "id": incident.id,
-        "components": list(incident.names),
-        "severity": str(incident.severity),
-        "cause": str(incident.cause),
-        "started_at": stamp(incident.started_at),
-        "opened_at": stamp(incident.opened_at),
-        "recovered_at": stamp(incident.recovered_at),
-        "closed_at": stamp(incident.closed_at),
-        "reopens": incident.reopens,
-    }
-
-
-def stamp(when: datetime | None) -> str | None:
-    """RFC 3339 with milliseconds and Z; None stays None."""
-    if when is None:
-        return None
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _usable_port() -> int:

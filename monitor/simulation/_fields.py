@@ -8,8 +8,15 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationInfo, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from monitor.spec import Spec, parse_duration
 
@@ -36,8 +43,46 @@ def one_of(what: str, known: Iterable[str]) -> Callable[[Any], Any]:
     return check
 
 
-def several(value: Any) -> Any:
-    """One word where a list may stand is a list of one."""
+class Word:
+    """Marks a text that is one of some known words."""
+
+    def __init__(self, what: str, known: Iterable[str]) -> None:
+        """`known` are the words; `what` names them in the error."""
+        self._what = what
+        self._known = tuple(known)
+
+    def __get_pydantic_core_schema__(
+        self, _source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """A text that is checked."""
+        check = one_of(self._what, self._known)
+        return core_schema.no_info_before_validator_function(check, handler(str))
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The list of the words."""
+        return {"type": "string", "enum": list(self._known)}
+
+
+class OneOrMore:
+    """Marks a tuple of which one may stand alone: one word is a list of one."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """What the tuple takes, and a single text."""
+        return core_schema.no_info_before_validator_function(_several, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """A list, or one of its items."""
+        found = handler(schema)
+        return {"anyOf": [found["items"], found]}
+
+
+def _several(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
@@ -109,5 +154,9 @@ def _moment(value: Any, info: ValidationInfo) -> datetime:
     return parse_moment(value, context.get("start") if isinstance(context, dict) else None)
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "examples": ["2026-04-28T17:34:00Z", "17:34:30", "+4m"]}),
+]
 """A moment, UTC: a full date and time, a time of day, or `+4m` after the scenario's start."""

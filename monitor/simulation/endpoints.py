@@ -61,6 +61,15 @@ VENDOR_HOSTS = (*_OWNERS, *STATUS_HOSTS)
 """The vendor's hosts that are answered for."""
 
 
+def is_vendor(host: str) -> bool:
+    """Whether `host` is one of the vendor's, answered for or not."""
+    return (
+        host in _OWNERS
+        or host in STATUS_HOSTS
+        or any(host == domain or host.endswith(f".{domain}") for domain in _DOMAINS)
+    )
+
+
 def locate(host: str, path: str) -> Endpoint:
     """Where `path` (without query) of `host` leads.
 
@@ -71,8 +80,9 @@ def locate(host: str, path: str) -> Endpoint:
         return Endpoint(service=Service.STATUS, component=None)
     owner = _OWNERS.get(host)
     if owner is None:
-        ours = any(host == domain or host.endswith(f".{domain}") for domain in _DOMAINS)
-        return Endpoint(service=Service.OTHER if ours else Service.CONTROL, component=None)
+        return Endpoint(
+            service=Service.OTHER if is_vendor(host) else Service.CONTROL, component=None
+        )
     if host == "downloads.claude.ai":
         component = "claude_code" if path.startswith(_CODE_RELEASES) else owner
         return Endpoint(service=Service.DOWNLOAD, component=component)

@@ -8,34 +8,33 @@ server for a browser (the fault `challenge_403` does that).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
+from urllib.parse import parse_qs
 
+from monitor.simulation import messages
+from monitor.simulation._fault import HTML, JSON, TEXT, api_error_body
 from monitor.simulation.endpoints import Endpoint, Service
 from monitor.simulation.exchange import SimRequest, SimResponse
-from monitor.simulation.faults import HTML, JSON, TEXT, api_error_body
-
-MODELS: Mapping[str, str] = {
-    "claude-opus-5-5": "Claude Opus 5.5",
-    "claude-sonnet-5": "Claude Sonnet 5",
-    "claude-haiku-5-5": "Claude Haiku 5.5",
-    "claude-opus-5": "Claude Opus 5",
-    "claude-haiku-4-5-20251001": "Claude Haiku 4.5",
-}
-"""Models that answer, newest first, with their display names."""
+from monitor.simulation.models import MODELS, known_model, model_document, page_document
 
 MESSAGE_BYTES_MAX = 32 * 1024 * 1024
 """Longest body that the API takes."""
 
 _HELLO = b'{"message": "hello"}'
-_NO_SAMPLING = ("temperature", "top_p", "top_k")
-_ANSWER = "Hello"
+_SAMPLING = ("temperature", "top_p", "top_k")
+_THINKING = {"enabled": True, "adaptive": True, "disabled": False}
 _CODE_VERSION = "2.1.119"
 _DESKTOP_VERSION = "1.4.758"
 _DESKTOP_HASH = "5d2f1c0e9b8a7d6c5b4a39281706f5e4d3c2b1a0"
-_LIMITS = {"requests": 4000, "input-tokens": 2_000_000, "output-tokens": 400_000}
+_LIMITS = {
+    "requests": 4000,
+    "tokens": 2_400_000,
+    "input-tokens": 2_000_000,
+    "output-tokens": 400_000,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,35 +108,35 @@ def _page(scene: Scene) -> SimResponse:
     )
 
 
+_PACKAGE = f"AnthropicClaude-{_DESKTOP_VERSION}-full.nupkg"
+_RELEASES = {
+    "currentRelease": _DESKTOP_VERSION,
+    "releases": [
+        {
+            "version": _DESKTOP_VERSION,
+            "updateTo": {
+                "version": _DESKTOP_VERSION,
+                "url": "https://downloads.claude.ai/releases/darwin/universal/"
+                f"{_DESKTOP_VERSION}/Claude.zip",
+            },
+        }
+    ],
+}
+_FILES: Mapping[str, tuple[str, str]] = {
+    "/claude-code-releases/latest": (_CODE_VERSION, TEXT),
+    "/claude-code-releases/stable": (_CODE_VERSION, TEXT),
+    "/releases/win32/x64/.latest": (
+        json.dumps({"version": _DESKTOP_VERSION, "hash": _DESKTOP_HASH}),
+        JSON,
+    ),
+    "/releases/win32/x64/RELEASES": (f"{_DESKTOP_HASH.upper()} {_PACKAGE} 154276096", TEXT),
+    "/releases/darwin/universal/RELEASES.json": (json.dumps(_RELEASES), JSON),
+}
+"""Release files: the newest version, in the form that each updater reads."""
+
+
 def _download(scene: Scene) -> SimResponse:
-    """Release files: the newest version, in the form that each updater reads."""
-    version, package = _DESKTOP_VERSION, f"AnthropicClaude-{_DESKTOP_VERSION}-full.nupkg"
-    base = "https://downloads.claude.ai/releases"
-    current = {"version": version, "hash": _DESKTOP_HASH}
-    files: Mapping[str, tuple[str, str]] = {
-        "/claude-code-releases/latest": (_CODE_VERSION, TEXT),
-        "/claude-code-releases/stable": (_CODE_VERSION, TEXT),
-        "/releases/win32/x64/.latest": (json.dumps(current), JSON),
-        "/releases/win32/x64/RELEASES": (f"{_DESKTOP_HASH.upper()} {package} 154276096", TEXT),
-        "/releases/darwin/universal/RELEASES.json": (
-            json.dumps(
-                {
-                    "currentRelease": version,
-                    "releases": [
-                        {
-                            "version": version,
-                            "updateTo": {
-                                "version": version,
-                                "url": f"{base}/darwin/universal/{version}/Claude.zip",
-                            },
-                        }
-                    ],
-                }
-            ),
-            JSON,
-        ),
-    }
-    found = files.get(scene.request.bare_path)
+    found = _FILES.get(scene.request.bare_path)
     return _not_found(scene) if found is None else _content(*found)
 
 
@@ -168,7 +167,7 @@ def _api_answer(scene: Scene) -> SimResponse:
         return SimResponse(status=refusal.status, headers=(("content-type", JSON),), body=body)
     if scene.endpoint.service is Service.MODELS:
         return content
-    return SimResponse(headers=(*content.headers, *_ratelimits(scene)), body=content.body)
+    return replace(content, headers=(*content.headers, *_ratelimits(scene)))
 
 
 def _check_key(scene: Scene) -> None:
@@ -195,37 +194,22 @@ def _models(scene: Scene) -> SimResponse:
     """The list of models, or one of them."""
     if scene.request.method not in ("GET", "HEAD"):
         _refuse("Method Not Allowed", status=405)
-    listed = [
-        {
-            "type": "model",
-            "id": ident,
-            "display_name": title,
-            "created_at": "2026-01-01T00:00:00Z",
-            "max_input_tokens": 200_000,
-            "max_tokens": 64_000,
-        }
-        for ident, title in MODELS.items()
-    ]
     wanted = scene.request.bare_path.removeprefix("/v1/models").strip("/")
     if wanted:
-        if wanted not in MODELS:
+        ident = known_model(wanted)
+        if ident is None:
             _refuse_model(wanted)
-        document: dict[str, Any] = next(item for item in listed if item["id"] == wanted)
-    else:
-        shown = listed[: _limit(scene.request)]
-        document = {
-            "data": shown,
-            "has_more": len(shown) < len(listed),
-            "first_id": shown[0]["id"],
-            "last_id": shown[-1]["id"],
-        }
-    return _content(json.dumps(document, separators=(",", ":")), JSON)
+        return _content(model_document(ident), JSON)
+    query = parse_qs(scene.request.path.partition("?")[2])
+    after = query.get("after_id", [None])[-1]
+    page = page_document(_limit(query.get("limit", [])), after)
+    if page is None:
+        _refuse(f"after_id: {after} is no model")
+    return _content(page, JSON)
 
 
-def _limit(request: SimRequest) -> int:
+def _limit(given: Sequence[str]) -> int:
     """`limit` of the query: 1 to 1000, 20 when not given."""
-    query = request.path.partition("?")[2]
-    given = [part.partition("=")[2] for part in query.split("&") if part.startswith("limit=")]
     if not given:
         return 20
     if not (given[-1].isdecimal() and 1 <= int(given[-1][:9]) <= 1000):  # noqa: PLR2004  # API's
@@ -243,7 +227,7 @@ def _asked(scene: Scene, *, needs: tuple[str, ...]) -> dict[str, Any]:
     for name in needs:
         if name not in body:
             _refuse(f"{name}: Field required")
-    if str(body["model"]) not in MODELS:
+    if known_model(str(body["model"])) is None:
         _refuse_model(str(body["model"]))
     if not isinstance(body["messages"], list) or not body["messages"]:
         _refuse("messages: at least one message is required")
@@ -275,79 +259,58 @@ def _count_tokens(scene: Scene) -> SimResponse:
 def _messages(scene: Scene) -> SimResponse:
     """A message, whole or as a stream."""
     body = _asked(scene, needs=("model", "max_tokens", "messages"))
-    if body["model"] == "claude-haiku-5-5":
-        for name in _NO_SAMPLING:
+    model = known_model(str(body["model"])) or ""
+    if not MODELS[model].samples:
+        for name in _SAMPLING:
             if name in body:
                 _refuse(f"{name}: not supported on this model")
-    cut = body["max_tokens"] == 1
-    message: dict[str, Any] = {
-        "id": f"msg_{scene.request_id.removeprefix('req_')}",
-        "type": "message",
-        "role": "assistant",
-        "model": body["model"],
-        "content": [{"type": "text", "text": _ANSWER}],
-        "stop_reason": "max_tokens" if cut else "end_turn",
-        "stop_sequence": None,
-        "usage": {
-            "input_tokens": _input_tokens(body),
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-            "output_tokens": 1 if cut else 4,
-            "service_tier": "standard",
-        },
-    }
+    tokens = body["max_tokens"]
+    if not isinstance(tokens, int) or tokens < 1:
+        _refuse("max_tokens: Input should be greater than or equal to 1")
+    document = messages.message(
+        messages.Asked(
+            ident=f"msg_{scene.request_id.removeprefix('req_')}",
+            model=model,
+            input_tokens=_input_tokens(body),
+            cut=tokens == 1,
+            thinks=_thinks(body.get("thinking")),
+            refused=messages.REFUSAL_MARK.encode() in scene.request.body,
+        )
+    )
     if body.get("stream") is True:
-        return _content(_stream(message), "text/event-stream; charset=utf-8")
-    return _content(json.dumps(message, separators=(",", ":")), JSON)
+        events, gaps = messages.stream(document)
+        headers = (("content-type", messages.EVENT_STREAM), ("cache-control", "no-cache"))
+        return SimResponse(headers=headers, body=events, gaps=gaps)
+    return _content(messages.document_bytes(document), JSON)
 
 
-def _stream(message: Mapping[str, Any]) -> bytes:
-    """`message` as server-sent events, in the order of the protocol."""
-    usage = message["usage"]
-    opening = {
-        **message,
-        "content": [],
-        "stop_reason": None,
-        "usage": {**usage, "output_tokens": 1},
-    }
-    events: tuple[dict[str, Any], ...] = (
-        {"type": "message_start", "message": opening},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "ping"},
-        {
-            "type": "content_block_delta",
-            "index": 0,
-            "delta": {"type": "text_delta", "text": _ANSWER},
-        },
-        {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": message["stop_reason"], "stop_sequence": None},
-            "usage": {"output_tokens": usage["output_tokens"]},
-        },
-        {"type": "message_stop"},
-    )
-    return b"".join(
-        f"event: {event['type']}\ndata: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
-        for event in events
-    )
+def _thinks(asked: Any) -> bool:
+    """Whether thinking is switched on; left alone, a model does not think about a greeting."""
+    if asked is None:
+        return False
+    kind = asked.get("type") if isinstance(asked, dict) else None
+    if not isinstance(kind, str) or kind not in _THINKING:
+        _refuse("thinking.type: Input should be 'adaptive', 'enabled' or 'disabled'")
+    return _THINKING[kind]
 
 
 def _ratelimits(scene: Scene) -> tuple[tuple[str, str], ...]:
     """What the organisation may still ask, per minute."""
-    messages = scene.endpoint.service is Service.MESSAGES
     reset = f"{scene.at + timedelta(seconds=60):%Y-%m-%dT%H:%M:%SZ}"
-    headers: list[tuple[str, str]] = []
-    for name, limit in _LIMITS.items():
-        if messages or name == "requests":
-            prefix = f"anthropic-ratelimit-{name}"
-            headers += [
-                (f"{prefix}-limit", str(limit)),
-                (f"{prefix}-remaining", str(limit - 1)),
-                (f"{prefix}-reset", reset),
-            ]
-    return tuple(headers)
+    shown = _LIMIT_HEADERS if scene.endpoint.service is Service.MESSAGES else _LIMIT_HEADERS[:1]
+    return tuple(header for counts, name in shown for header in (*counts, (f"{name}-reset", reset)))
 
+
+_LIMIT_HEADERS = tuple(
+    (
+        (
+            (f"anthropic-ratelimit-{name}-limit", str(limit)),
+            (f"anthropic-ratelimit-{name}-remaining", str(limit - 1)),
+        ),
+        f"anthropic-ratelimit-{name}",
+    )
+    for name, limit in _LIMITS.items()
+)
 
 _API: Mapping[Service, Callable[[Scene], SimResponse]] = {
     Service.MODELS: _models,

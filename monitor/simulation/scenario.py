@@ -6,103 +6,43 @@ could have seen it. The same object is played over sockets and in virtual time.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import override
 
+from monitor.core.outcome import Counts, Outcome, counts_as
+from monitor.refusal import Refusal
 from monitor.simulation._fields import (
     Closed,
     Moment,
+    OneOrMore,
+    Word,
     nearest,
-    one_of,
     parse_moment,
-    several,
 )
 from monitor.simulation._yaml import Document, YamlError, read_yaml
-from monitor.simulation.endpoints import VENDOR_HOSTS, Service, locate
-from monitor.simulation.faults import FAULTS, FaultKind, Parameters
+from monitor.simulation.endpoints import COMPONENTS
+from monitor.simulation.phases import Phase
 from monitor.simulation.statusfeed import Component, Post, VendorIncident
-from monitor.spec import Duration, Share
+from monitor.spec import Duration
 
 SCENARIO_BYTES_MAX = 256 * 1024
 """How long a scenario file may be."""
 
 VISIBILITIES = ("seen", "assumed", "invisible")
 
-
-def _known_host(value: Any) -> Any:
-    """A host or a pattern; one that looks like a misspelt host of the vendor's is an error."""
-    pattern = str(value)
-    if pattern in VENDOR_HOSTS or any(fnmatch.fnmatchcase(host, pattern) for host in VENDOR_HOSTS):
-        return pattern
-    remark = nearest(pattern, VENDOR_HOSTS)
-    if "*" in pattern or remark.startswith("did you mean"):
-        msg = f"unknown host '{pattern}'; {remark}"
-        raise ValueError(msg)
-    return pattern
-
-
-ServiceName = Annotated[str, BeforeValidator(one_of("service", [str(item) for item in Service]))]
-HostPattern = Annotated[str, BeforeValidator(_known_host)]
-
-
-class FaultSpec(Parameters):
-    """One fault and whom it strikes. Each selector that is given must fit; one at least must be."""
-
-    fault: Annotated[str, BeforeValidator(one_of("fault", FAULTS))]
-    """Which fault."""
-    components: Annotated[tuple[Component, ...], BeforeValidator(several)] = ()
-    """Endpoints that belong to one of these components."""
-    services: Annotated[tuple[ServiceName, ...], BeforeValidator(several)] = ()
-    """Endpoints of one of these services."""
-    hosts: Annotated[tuple[HostPattern, ...], BeforeValidator(several)] = ()
-    """Hosts, or patterns of hosts; `*` is everything, the control targets too."""
-    paths: Annotated[tuple[str, ...], BeforeValidator(several)] = ()
-    """Patterns of the path, without its query."""
-    keyed: bool | None = None
-    """Only requests that carry a key (true), or that carry none (false)."""
-    probability: Share = 1.0
-    """The share of these requests that it strikes, each drawn for itself."""
-
-    @model_validator(mode="after")
-    def _fits_its_fault(self) -> FaultSpec:
-        for name in Parameters.model_fields:
-            if getattr(self, name) is not None and name not in self.kind.takes:
-                takes = ", ".join(sorted(self.kind.takes)) or "none"
-                kind, text = "parameter", "'{fault}' takes no '{key}'; it takes: {takes}"
-                context = {"fault": self.fault, "key": name, "takes": takes}
-                raise PydanticCustomError(kind, text, context)
-        if not (self.components or self.services or self.hosts):
-            msg = "say whom it strikes: components, services or hosts ('*' is everything)"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def kind(self) -> FaultKind:
-        """What it does."""
-        return FAULTS[self.fault]
-
-    def selects(self, host: str, path: str, *, keyed: bool) -> bool:
-        """Whether a request for `path` (without query) of `host` is one that it may strike."""
-        endpoint = locate(host, path)
-        return (
-            (not self.components or endpoint.component in self.components)
-            and (not self.services or endpoint.service.value in self.services)
-            and (not self.hosts or _matches(host, self.hosts))
-            and (not self.paths or _matches(path, self.paths))
-            and self.keyed in (None, keyed)
-        )
-
-
-def _matches(text: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+CAUSES = tuple(
+    outcome.value
+    for outcome in Outcome
+    if outcome is Outcome.SLOW or counts_as(outcome) is Counts.BAD
+)
+"""Outcomes that an incident may have as its cause."""
 
 
 class Span(Closed):
@@ -121,37 +61,17 @@ class Span(Closed):
         return self
 
 
-class Phase(Closed):
-    """A stretch of time in which the same faults are in force."""
-
-    begins: Moment = Field(alias="from")
-    """Its first moment."""
-    until: Moment
-    """The moment after its last."""
-    faults: tuple[FaultSpec, ...] = Field(min_length=1, max_length=100)
-    """In order: the first that strikes decides, later ones that only add still do."""
-
-    @model_validator(mode="after")
-    def _runs_forward(self) -> Phase:
-        if self.until <= self.begins:
-            msg = "until must come after from"
-            raise ValueError(msg)
-        return self
-
-    def covers(self, at: datetime) -> bool:
-        """Whether `at` falls into it."""
-        return self.begins <= at < self.until
-
-
 class ExpectedIncident(Closed):
     """An incident that the monitor must open: one that touches all these components."""
 
-    components: Annotated[tuple[Component, ...], BeforeValidator(several)] = Field(min_length=1)
+    components: Annotated[tuple[Component, ...], OneOrMore()] = Field(min_length=1)
     """What it touches, at least."""
     opened_within: Duration = Field(gt=0)
     """Time from the start of the impact to its opening, at most."""
     closed_within: Duration | None = Field(default=None, gt=0)
     """Time from the end of the impact to its close, at most; it must not close before that end."""
+    cause: Annotated[tuple[Annotated[str, Word("cause", CAUSES)], ...], OneOrMore()] = ()
+    """Outcomes, one of which must be its cause; none: any will do."""
 
 
 class Expectations(Closed):
@@ -159,8 +79,19 @@ class Expectations(Closed):
 
     incidents: tuple[ExpectedIncident, ...] = ()
     """What it must open."""
-    quiet: Annotated[tuple[Component, ...], BeforeValidator(several)] = ()
+    quiet: Annotated[tuple[Component, ...], OneOrMore()] = ()
     """Components that no incident may touch."""
+    nothing_else: bool = False
+    """No other component may be touched: `quiet` is all that no expected incident names."""
+
+    @model_validator(mode="after")
+    def _fill_quiet(self) -> Self:
+        if self.nothing_else:
+            named = {name for item in self.incidents for name in item.components}
+            rest = tuple(name for name in COMPONENTS if name not in named)
+            # Frozen for everyone else; and a copy may not stand in for what is being validated.
+            object.__setattr__(self, "quiet", tuple(dict.fromkeys((*self.quiet, *rest))))
+        return self
 
 
 class Scenario(Closed):
@@ -174,7 +105,7 @@ class Scenario(Closed):
     """Where it is known from."""
     assumed: tuple[str, ...] = ()
     """What no source states and the scenario assumes, a sentence each."""
-    visibility: Annotated[str, BeforeValidator(one_of("visibility", VISIBILITIES))]
+    visibility: Annotated[str, Word("visibility", VISIBILITIES)]
     """`seen`: sources show what a public probe would have got; else `assumed` or `invisible`."""
     start: Moment
     """When playing begins: some healthy minutes before the first fault."""
@@ -205,9 +136,10 @@ class Scenario(Closed):
         if self.impact and not self.start <= self.impact.start < self.impact.end <= self.end:
             yield "impact", "the impact must lie between start and end"
         for phase in self.phases:
-            if not self.start <= phase.begins < phase.until <= self.end:
+            if not self.start <= phase.begins < phase.last <= self.end:
                 when = f"{phase.begins:%H:%M:%S}"
-                yield "phases", f"the phase from {when} must lie between start and end"
+                waves = " with all its waves" if phase.waves else ""
+                yield "phases", f"the phase from {when}{waves} must lie between start and end"
         moments = [post.at for post in self.timeline]
         if moments != sorted(moments):
             yield "timeline", "the posts must be in order of time"
@@ -220,12 +152,6 @@ class Scenario(Closed):
     def posted(self, at: datetime) -> tuple[Post, ...]:
         """What the vendor has posted by `at`."""
         return tuple(post for post in self.timeline if post.at <= at)
-
-    def faults(self, at: datetime) -> Iterator[FaultSpec]:
-        """The faults in force at `at`, in order."""
-        for phase in self.phases:
-            if phase.covers(at):
-                yield from phase.faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +170,7 @@ class Problem:
         return f"{place}: {self.key}: {self.text}" if self.key else f"{place}: {self.text}"
 
 
-class ScenarioError(ValueError):
+class ScenarioError(Refusal, ValueError):
     """A scenario cannot be read; its text has one line for each problem."""
 
     def __init__(self, *problems: Problem) -> None:
@@ -266,6 +192,16 @@ class ScenarioError(ValueError):
     def key(self) -> str:
         """The key of the first problem, as `phases[0].faults[1].fault`."""
         return self.problems[0].key
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file, for editors. It is looser than `parse_scenario`.
+
+    It knows every key and every closed list of words, but neither that moments are in order nor
+    which parameter belongs to which fault.
+    """
+    schema = Scenario.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def load_scenario(path_or_name: str | Path, folder: Path) -> Scenario:

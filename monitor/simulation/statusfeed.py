@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from xml.sax.saxutils import escape
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from monitor.simulation._fields import Closed, Moment, one_of
+from monitor.simulation._fields import Closed, Moment, Word
 from monitor.simulation.endpoints import COMPONENTS, STATUS_HOSTS
 from monitor.simulation.exchange import SimRequest, SimResponse
 
@@ -51,9 +51,9 @@ _DESCRIPTIONS = {
 }
 _LISTED_SINCE = datetime(2026, 4, 1, tzinfo=UTC)
 
-Component = Annotated[str, BeforeValidator(one_of("component", COMPONENTS))]
+Component = Annotated[str, Word("component", COMPONENTS)]
 """One of the six components."""
-State = Annotated[str, BeforeValidator(one_of("state", STATES))]
+State = Annotated[str, Word("state", STATES)]
 """A component's state on the page."""
 
 
@@ -64,7 +64,7 @@ class VendorIncident(Closed):
     """Its id on the page."""
     name: str = Field(default="Simulated incident", min_length=1, max_length=200)
     """Its title on the page."""
-    impact: Annotated[str, BeforeValidator(one_of("impact", IMPACTS))] = "major"
+    impact: Annotated[str, Word("impact", IMPACTS)] = "major"
     """The label the vendor gave it."""
 
 
@@ -73,7 +73,7 @@ class Post(Closed):
 
     at: Moment
     """When it was published."""
-    status: Annotated[str, BeforeValidator(one_of("status", STATUSES))]
+    status: Annotated[str, Word("status", STATUSES)]
     """The incident's status with this post."""
     body: str = Field(min_length=1, max_length=2000)
     """What it said."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
-from typing import Final
 
 from monitor.simulation import healthy, statusfeed
 from monitor.simulation.endpoints import Endpoint, Service, locate
-from monitor.simulation.exchange import SimRequest, SimResponse
-from monitor.simulation.scenario import FaultSpec, Scenario
+from monitor.simulation.exchange import Certificate, SimRequest, SimResponse
+from monitor.simulation.phases import SIMULATED_KEY_PREFIX, FaultSpec, Subject
+from monitor.simulation.scenario import Scenario
 
-SIMULATED_KEY_PREFIX: Final = "sk-ant-sim-"
-"""Any key that begins so is a valid one, unless the world is told which keys are."""
+SELECTIONS_MAX = 4096
+"""How many selections are remembered; whoever asks for ever new paths makes it forget them."""
 
 _ORGANIZATION = "00000000-0000-4000-8000-000000000000"
 _ID_LETTERS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -52,6 +52,9 @@ class World:
         self._scenario = scenario
         self._rng = rng
         self._keys = None if keys is None else frozenset(keys)
+        self._asks_model = any(fault.models for phase in scenario.phases for fault in phase.faults)
+        self._selections: dict[tuple[int, Subject], tuple[FaultSpec, ...]] = {}
+        self._date = (scenario.start, "")
 
     @property
     def scenario(self) -> Scenario:
@@ -61,32 +64,71 @@ class World:
     def answer(self, request: SimRequest, at: datetime) -> SimResponse:
         """What comes back to `request`, sent at `at` (UTC). Never raises for a strange request."""
         endpoint = locate(request.host, request.bare_path)
-        response = self._healthy(request, endpoint, at)
-        response = self._struck(request, response, at)
-        return replace(response, body=b"") if request.method == "HEAD" else response
-
-    def _struck(self, request: SimRequest, response: SimResponse, at: datetime) -> SimResponse:
-        """`response` after the faults: the first that replaces it decides, additions add up."""
-        keyed = request.key is not None
+        key = request.key
+        faults = self._striking(request, key, at)
+        late = sum(fault.delay or 0.0 for fault in faults if fault.kind.holds_back)
+        response = self._healthy(request, endpoint, at, key, late)
         replaced = False
-        for fault in self._scenario.faults(at):
-            if not fault.selects(request.host, request.bare_path, keyed=keyed):
+        for fault in faults:
+            if fault.kind.adds or not replaced:
+                struck = fault.kind.strike(request, response, fault)
+                replaced = replaced or not (fault.kind.adds or struck is response)
+                response = struck
+        return replace(response, body=b"", gaps=()) if request.method == "HEAD" else response
+
+    def certificate(self, host: str, at: datetime) -> Certificate:
+        """What `host` shows in a TLS handshake at `at` (UTC), before any path is named."""
+        return self.answer(SimRequest(method="HEAD", host=host, path="/"), at).certificate
+
+    def _striking(self, request: SimRequest, key: str | None, at: datetime) -> list[FaultSpec]:
+        """The faults that strike this request, in the scenario's order.
+
+        Each is drawn for itself, whether or not an earlier one has decided the answer. Certain
+        faults draw nothing.
+        """
+        found: list[FaultSpec] = []
+        subject: Subject | None = None
+        for place, phase in enumerate(self._scenario.phases):
+            elapsed = phase.elapsed(at)
+            if elapsed is None:
                 continue
-            if self._strikes(fault) and (fault.kind.adds or not replaced):
-                response = fault.kind.strike(request, response, fault)
-                replaced = replaced or not fault.kind.adds
-        return response
+            if subject is None:
+                model = request.model if self._asks_model else None
+                subject = Subject(host=request.host, path=request.bare_path, key=key, model=model)
+            for fault in self._selected(place, subject):
+                share = fault.share(elapsed, phase.length)
+                if share >= 1 or (share > 0 and self._rng.random() < share):
+                    found.append(fault)
+        return found
 
-    def _strikes(self, fault: FaultSpec) -> bool:
-        """Whether this request is one of its share. Certain faults draw nothing."""
-        return fault.probability >= 1 or self._rng.random() < fault.probability
+    def _selected(self, place: int, subject: Subject) -> tuple[FaultSpec, ...]:
+        """The faults of phase number `place` that may strike `subject`."""
+        known = self._selections.get((place, subject))
+        if known is None:
+            if len(self._selections) >= SELECTIONS_MAX:
+                self._selections.clear()
+            faults = self._scenario.phases[place].faults
+            known = tuple(fault for fault in faults if fault.selects(subject))
+            self._selections[place, subject] = known
+        return known
 
-    def _healthy(self, request: SimRequest, endpoint: Endpoint, at: datetime) -> SimResponse:
-        """The answer of a good day, with the headers of all who handled it."""
+    def _healthy(
+        self,
+        request: SimRequest,
+        endpoint: Endpoint,
+        at: datetime,
+        key: str | None,
+        late: float,
+    ) -> SimResponse:
+        """The answer of a good day, with the headers of all who handled it.
+
+        The status page shows what was posted `late` seconds before `at`.
+        """
         delay = self._rng.uniform(*_LATENCIES[endpoint.service])
         if endpoint.service is Service.STATUS:
             scenario = self._scenario
-            answered = statusfeed.answer(request, scenario.vendor, scenario.posted(at))
+            posts = scenario.posted(at - timedelta(seconds=late))
+            answered = statusfeed.answer(request, scenario.vendor, posts)
             request_id = ""
         else:
             request_id = self._request_id()
@@ -95,14 +137,30 @@ class World:
                 endpoint=endpoint,
                 at=at,
                 request_id=request_id,
-                key_valid=self._key_valid(request.key),
+                key_valid=self._key_valid(key),
             )
             answered = healthy.answer(scene)
+        if answered.gaps:
+            # A stream begins before its first content, for which the latency was drawn.
+            delay /= 2
         headers = (
-            ("date", format_datetime(at, usegmt=True)),
+            ("date", self._dated(at)),
             *self._handlers(endpoint, request_id, delay),
+            *answered.headers,
         )
-        return replace(answered, headers=(*headers, *answered.headers), delay=delay)
+        return SimResponse(
+            status=answered.status,
+            headers=headers,
+            body=answered.body,
+            delay=delay,
+            gaps=answered.gaps,
+        )
+
+    def _dated(self, at: datetime) -> str:
+        """`at` as a `date` header has it; the last one is remembered."""
+        if self._date[0] != at or not self._date[1]:
+            self._date = (at, format_datetime(at, usegmt=True))
+        return self._date[1]
 
     def _key_valid(self, key: str | None) -> bool | None:
         """Whether `key` is a good one; None without one."""

@@ -209,9 +209,9 @@ async def open_database(url: str) -> Database:
     Raises:
         StorageError: one line: the place, what is wrong and what to do.
     """
-    path = _path(url)
+    path = file_of(url)
     if path != MEMORY:
-        _make_folder(path)
+        make_folder(path)
     database = Database(_engine(path), path)
     try:
         await _prepare(database)
@@ -221,8 +221,12 @@ async def open_database(url: str) -> Database:
     return database
 
 
-def _path(url: str) -> str:
-    """The file that a URL of the config names."""
+def file_of(url: str) -> str:
+    """The file that a URL of the config names; `MEMORY` for a database in memory.
+
+    Raises:
+        StorageError: it names none.
+    """
     hint = "write it like sqlite:///data/claude-uptime.db (relative) or sqlite:////var/lib/x.db"
     try:
         parsed = make_url(url)
@@ -235,7 +239,12 @@ def _path(url: str) -> str:
     return parsed.database or MEMORY
 
 
-def _make_folder(path: str) -> None:
+def make_folder(path: str) -> None:
+    """Make the folder of the database at `path`.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
     folder = Path(path).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

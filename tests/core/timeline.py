@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from typing import TypeVar
 
 from monitor.core.effects import (
     Announce,
+    CheckControl,
     ControlResult,
     Effect,
     Judged,
@@ -46,6 +47,7 @@ class Comes(Enum):
     FAIL = "a 500 of the vendor"
     DEAD = "no connection"
     HANG = "nothing within ten seconds"
+    LATE = "the expected answer, after the soft deadline"
     REFUSED = "a 401 to its key"
     FORBIDDEN = "a 403 to its key"
     LIMITED = "a 429"
@@ -133,7 +135,7 @@ def a_run(
     provisional: bool = False,
 ) -> Observation:
     """The observation of a run that started `at` seconds into the story."""
-    seconds = 10.0 if comes is Comes.HANG or provisional else TOOK
+    seconds = 10.0 if provisional else _SECONDS.get(comes, TOOK)
     values: dict[str, object] = {
         "run_id": run_id or f"{probe}@{at:g}",
         "at": NOON + timedelta(seconds=at),
@@ -141,14 +143,14 @@ def a_run(
         "ended": MONO + at + seconds,
         "origin": origin,
         "provisional": provisional,
-        **_body(comes),
+        **_body(Comes.HANG if provisional else comes),
     }
     return an_observation(probe, seconds=seconds, **values)
 
 
 def _body(comes: Comes) -> dict[str, object]:
     match comes:
-        case Comes.OK:
+        case Comes.OK | Comes.LATE:
             return {"checks": (Check(name="status", ok=True),)}
         case Comes.DEAD:
             error = TransportError(kind=Failure.CONNECT, phase=Phase.CONNECT, message="refused")
@@ -164,6 +166,7 @@ def _body(comes: Comes) -> dict[str, object]:
             return {"answer": answer, "checks": (Check(name="status", ok=False),)}
 
 
+_SECONDS = {Comes.HANG: 10.0, Comes.LATE: 14.0}
 _ERRORS = {
     Comes.FAIL: (500, "api_error"),
     Comes.REFUSED: (401, "authentication_error"),
@@ -244,9 +247,12 @@ class Story:
         self.world = world
         self.now = 0.0
         self.wall_shift = 0.0
-        self.controls: bool | None = None
+        self.mono_shift = 0.0
+        self.tick_every = 1.0
+        self.controls: bool | Callable[[float], bool] | None = None
         self.bursts = False
         self.effects: list[tuple[float, Effect]] = []
+        self._begun = False
         self._queue: list[Step] = []
         self._order = 0
         self._ends: dict[int, Observation] = {}
@@ -265,15 +271,20 @@ class Story:
     def told(self, observation: Observation) -> tuple[Effect, ...]:
         """An observation is fed at its end, or now if that is later."""
         at = max(self.now, observation.ended - MONO)
-        return self._did(at, self.engine.feed(observation, self.moment(at)))
+        moved = replace(
+            observation,
+            started=observation.started + self.mono_shift,
+            ended=observation.ended + self.mono_shift,
+        )
+        return self._did(at, self.engine.feed(moved, self.moment(at)))
 
     def control(self, name: str, at: float, *, ok: bool, took: float = 0.0) -> tuple[Effect, ...]:
         """The control target `control_NAME` was asked at `at`."""
         result = ControlResult(
             target=f"control_{name}",
             at=NOON + timedelta(seconds=at),
-            started=MONO + at,
-            ended=MONO + at + took,
+            started=MONO + at + self.mono_shift,
+            ended=MONO + at + took + self.mono_shift,
             ok=ok,
         )
         return self._did(at + took, self.engine.control(result, self.moment(at + took)))
@@ -286,9 +297,9 @@ class Story:
         """Let the schedule run until `until`: every enabled probe, a tick each second.
 
         Probes keep the cadence that the engine asks for, and its bursts where `bursts` is set.
-        Control targets answer each ten seconds while `controls` is set; True is an answer.
+        Control targets answer each ten seconds and when asked, if `controls` says so.
         """
-        if not self._queue:
+        if not self._begun:
             self._begin()
         while self._queue[0].at < until:
             self._happen(heapq.heappop(self._queue))
@@ -296,11 +307,12 @@ class Story:
         return self
 
     def _begin(self) -> None:
+        self._begun = True
         probes = self.plan.enabled()
         for place, probe in enumerate(probes):
-            self._plan_for(place * probe.interval / len(probes), "due", probe.name)
-        self._plan_for(0.0, "tick")
-        self._plan_for(0.0, "control")
+            self._plan_for(self.now + place * probe.interval / len(probes), "due", probe.name)
+        self._plan_for(self.now, "tick")
+        self._plan_for(self.now, "control")
 
     def _plan_for(self, at: float, kind: str, probe: str = "", turn: int = 0) -> None:
         self._order += 1
@@ -312,12 +324,12 @@ class Story:
         match step.kind:
             case "tick":
                 self.tick(step.at)
-                self._plan_for(step.at + 1.0, "tick")
+                self._plan_for(step.at + self.tick_every, "tick")
             case "control":
-                for control in self.plan.controls if self.controls is not None else ():
-                    name = control.name.removeprefix("control_")
-                    self.control(name, step.at, ok=bool(self.controls))
+                self._ask_controls(step.at)
                 self._plan_for(step.at + 10.0, "control")
+            case "asked":
+                self._ask_controls(step.at)
             case "due" if step.turn == self._turn.get(step.name, 0):
                 self._start(step, Origin.SCHEDULED)
                 interval = self._interval.get(step.name, self.plan.probe(step.name).interval)
@@ -333,16 +345,26 @@ class Story:
             case _:
                 pass  # a start on a grid that has been changed since
 
+    def _ask_controls(self, at: float) -> None:
+        answers = self.controls(at) if callable(self.controls) else self.controls
+        for control in self.plan.controls if answers is not None else ():
+            self.control(control.name.removeprefix("control_"), at, ok=bool(answers))
+
     def _start(self, step: Step, origin: Origin) -> None:
         comes = self.world(step.name, step.at)
         run_id = f"{step.name}@{step.at:g}/{origin}"
-        run = a_run(step.name, step.at, comes, origin=origin, run_id=run_id)
-        self._order += 1
-        self._ends[self._order] = run
-        self._plan_for(run.ended - MONO, "end", turn=self._order)
+        for provisional in (True, False) if comes is Comes.LATE else (False,):
+            run = a_run(
+                step.name, step.at, comes, origin=origin, run_id=run_id, provisional=provisional
+            )
+            self._order += 1
+            self._ends[self._order] = run
+            self._plan_for(run.ended - MONO, "end", turn=self._order)
 
     def _obey(self, at: float, effect: Effect) -> None:
-        if isinstance(effect, SetCadence):
+        if isinstance(effect, CheckControl):
+            self._plan_for(at + 0.1, "asked")
+        elif isinstance(effect, SetCadence):
             for name in effect.probes:
                 interval = effect.interval or self.plan.probe(name).interval
                 self._interval[name] = interval
@@ -361,15 +383,23 @@ class Story:
         other.now, other.controls, other.bursts = self.now, self.controls, self.bursts
         other._queue, other._order, other._ends = [*self._queue], self._order, dict(self._ends)
         other._interval, other._turn = dict(self._interval), dict(self._turn)
-        other._extra = dict(self._extra)
+        other._extra, other._begun = dict(self._extra), self._begun
+        other.tick_every, other.mono_shift = self.tick_every, mono_shift
         other.engine.restore(self.engine.snapshot(self.moment(self.now)), other.moment(self.now))
         return other
+
+    def adopt(self, before: Story, at: float) -> Story:
+        """Begin at `at` with what the engine of another story knew when that one stopped."""
+        self.engine.restore(before.engine.snapshot(before.moment(before.now)), self.moment(at))
+        self._did(at, self.engine.resume(self.moment(at)))
+        return self
 
     # what came of it
 
     def moment(self, at: float) -> Moment:
         """The moment `at`."""
-        return moment(at, wall_shift=self.wall_shift)
+        told = moment(at, wall_shift=self.wall_shift)
+        return replace(told, mono=told.mono + self.mono_shift)
 
     def _did(self, at: float, effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
         self.now = max(self.now, at)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from monitor.simulation._fault import Parameters
 from monitor.simulation.exchange import SimRequest, SimResponse, Transport
-from monitor.simulation.faults import FAULTS, Parameters
+from monitor.simulation.faults import FAULTS
 
 RAY = "a33b33122e36ea89"
 ID = "req_011CbrFTcXhtiMzr3s6EocF7"
@@ -88,6 +90,15 @@ def api(kind: str, message: str, request_id: str | None = ID) -> bytes:
             ),
         ),
         ("model_404", {}, 404, api("not_found_error", "model: claude-3-haiku")),
+        ("timeout_504", {}, 504, api("timeout_error", "Request timed out")),
+        ("invalid_400", {}, 400, api("invalid_request_error", "Invalid request")),
+        ("billing_402", {}, 402, api("billing_error", "There is an issue with your billing")),
+        (
+            "too_large_413",
+            {},
+            413,
+            api("request_too_large", "Request exceeds the maximum size"),
+        ),
         ("envoy_503", {}, 503, b"no healthy upstream"),
         (
             "envoy_503",
@@ -281,8 +292,16 @@ def test_slow_and_drip_change_only_the_pace() -> None:
     assert strike("drip").bytes_per_second == 1.0
 
 
-def test_only_what_changes_the_pace_adds_to_other_faults() -> None:
-    assert {name for name, kind in FAULTS.items() if kind.adds} == {"slow", "drip"}
+def test_only_what_changes_pace_certificate_or_posts_adds_to_other_faults() -> None:
+    adding = {name for name, kind in FAULTS.items() if kind.adds}
+
+    assert {name for name in adding if not name.startswith("tls_")} == {
+        "slow",
+        "slow_first_token",
+        "drip",
+        "status_late",
+    }
+    assert {name for name in FAULTS if name.startswith("tls_")} <= adding
 
 
 def test_a_lying_status_page_shows_a_calm_day_and_leaves_other_hosts_alone() -> None:
@@ -299,3 +318,25 @@ def test_a_lying_status_page_shows_a_calm_day_and_leaves_other_hosts_alone() -> 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_takes_only_parameters_that_exist(fault: str) -> None:
     assert FAULTS[fault].takes <= set(Parameters.model_fields)
+
+
+def test_a_spend_limit_has_a_code_and_no_time_to_wait() -> None:
+    limited = strike("spend_limit_429")
+    error = json.loads(limited.body)["error"]
+
+    assert limited.status == 429
+    assert error["type"] == "rate_limit_error"
+    assert error["details"]["error_code"] == "enforced_spend_limit_reached"
+    assert limited.header("retry-after") is None
+
+
+@pytest.mark.parametrize("body", [b"no json", b"[]", b'{"type": "model"}'])
+def test_only_a_message_can_be_refused(body: bytes) -> None:
+    other = replace(HEALTHY, body=body)
+
+    assert FAULTS["refusal"].strike(REQUEST, other, Parameters()) is other
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_says_what_it_does(fault: str) -> None:
+    assert 10 < len(FAULTS[fault].does) < 120

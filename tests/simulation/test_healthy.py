@@ -6,7 +6,8 @@ import re
 import pytest
 
 from monitor.simulation.exchange import SimRequest, SimResponse
-from monitor.simulation.healthy import MESSAGE_BYTES_MAX, MODELS
+from monitor.simulation.healthy import MESSAGE_BYTES_MAX
+from monitor.simulation.models import MODELS
 from tests.simulation.worlds import KEY, KEYED, a_world, get, noon, post
 
 API = "https://api.anthropic.com"

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from monitor.simulation._yaml import DEPTH_MAX
+from monitor.simulation._yaml import DEPTH_MAX, read_yaml
+from monitor.simulation.endpoints import COMPONENTS
+from monitor.simulation.faults import FAULTS
 from monitor.simulation.scenario import (
     SCENARIO_BYTES_MAX,
+    Expectations,
     ScenarioError,
+    json_schema,
     load_scenario,
     parse_scenario,
 )
@@ -67,13 +73,13 @@ def test_a_time_in_another_zone_becomes_utc() -> None:
 
 def test_a_phase_holds_from_its_first_moment_to_before_its_last() -> None:
     scenario = parse_scenario(VALID, "some.yaml")
-    begins = scenario.phases[0].begins
-    until = scenario.phases[0].until
+    phase = scenario.phases[0]
+    begins, until = phase.begins, phase.until
     tick = timedelta(microseconds=1)
 
     moments = [begins - tick, begins, until - tick, until]
 
-    assert [len(list(scenario.faults(at))) for at in moments] == [0, 1, 1, 0]
+    assert [phase.elapsed(at) is not None for at in moments] == [False, True, True, False]
 
 
 def test_a_post_counts_from_its_own_moment_on() -> None:
@@ -234,3 +240,84 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         load_scenario(endless, tmp_path)
     with pytest.raises(ScenarioError, match="cannot be read"):
         load_scenario("a" * 300 + ".yaml", tmp_path)
+
+
+def expecting(text: str) -> Expectations:
+    """The expectations of VALID with other ones."""
+    head = VALID.partition("expectations:")[0]
+    return parse_scenario(f"{head}expectations:\n{text}", "some.yaml").expectations
+
+
+def test_nothing_else_means_that_every_other_component_stays_quiet() -> None:
+    incidents = "  incidents:\n    - {components: api, opened_within: 3m}\n"
+
+    assert expecting(incidents).quiet == ()
+    found = expecting(f"{incidents}  nothing_else: true\n")
+    assert found.quiet == ("claude_ai", "console", "claude_code", "cowork", "government")
+    assert set(expecting("  nothing_else: true\n").quiet) == set(COMPONENTS)
+    mixed = expecting(f"{incidents}  quiet: cowork\n  nothing_else: true\n")
+    assert (mixed.quiet[0], len(mixed.quiet)) == ("cowork", 5)
+
+
+@pytest.mark.parametrize(
+    ("cause", "read"),
+    [("auth_error", ("auth_error",)), ("[timeout, slow]", ("timeout", "slow"))],
+)
+def test_a_cause_is_one_outcome_or_one_of_several(cause: str, read: tuple[str, ...]) -> None:
+    found = expecting(f"  incidents:\n    - {{components: api, opened_within: 3m, cause: {cause}}}")
+
+    assert found.incidents[0].cause == read
+
+
+@pytest.mark.parametrize("cause", ["ok", "challenged", "credential_rejected", "auth_eror"])
+def test_a_cause_that_no_incident_can_have_is_an_error(cause: str) -> None:
+    text = f"  incidents:\n    - {{components: api, opened_within: 3m, cause: {cause}}}"
+
+    with pytest.raises(ScenarioError, match=f"unknown cause '{cause}'"):
+        expecting(text)
+
+
+def validator() -> Any:
+    """A checker of documents against the schema."""
+    library = importlib.import_module("jsonschema")
+    library.Draft202012Validator.check_schema(json_schema())
+    return library.Draft202012Validator(json_schema())
+
+
+SHIPPED = sorted((Path(__file__).parents[2] / "config" / "scenarios").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_schema_takes_every_shipped_scenario(path: Path) -> None:
+    document = read_yaml(path.read_text(encoding="utf-8")).value
+
+    assert [error.message for error in validator().iter_errors(document)] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("json_500", "jsn_500"),
+        ("components: api, prob", "components: apo, prob"),
+        ("components: api, prob", "services: [messagez], prob"),
+        ("timeline:", "timelines:"),
+        ("status: investigating", "status: investigated"),
+        ("api: major_outage", "api: outage"),
+        ("visibility: assumed", "visibility: sean"),
+        ("title: A rehearsal\n", ""),
+        ("probability: 60%", "probability: {from: 3%}"),
+        ("probability: 60%", "flapping: {on: 3s}"),
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(old: str, new: str) -> None:
+    broken(old, new)
+
+    assert list(validator().iter_errors(read_yaml(VALID.replace(old, new)).value))
+
+
+def test_the_schema_explains_its_keys() -> None:
+    fault = json_schema()["$defs"]["FaultSpec"]["properties"]
+
+    assert {"models", "credentials", "flapping", "probability"} <= set(fault)
+    assert all("description" in spec for spec in fault.values())
+    assert set(fault["fault"]["enum"]) == set(FAULTS)

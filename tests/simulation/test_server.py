@@ -14,6 +14,7 @@ import pytest
 from typing_extensions import override
 
 from monitor.clock import ScaledClock, VirtualClock
+from monitor.simulation.messages import LAST_TOKEN_SECONDS
 from monitor.simulation.scenario import Scenario
 from monitor.simulation.server import HANG_SECONDS_MAX, REQUEST_BYTES_MAX, SimulatedClaude
 from tests.simulation.worlds import KEYED, a_scenario, a_world
@@ -341,3 +342,96 @@ async def test_many_clients_at_once_are_all_answered() -> None:
                 asks = [group.create_task(ask()) for _ in range(300)]
 
     assert {ask.result() for ask in asks} == {200}
+
+
+STREAM = {
+    "model": "claude-opus-5",
+    "max_tokens": 16,
+    "stream": True,
+    "messages": [{"role": "user", "content": "ping"}],
+}
+
+
+async def test_a_stream_comes_in_parts_with_its_silences(client: aiohttp.ClientSession) -> None:
+    async with served("fault: slow_first_token, services: messages, delay: 40s") as (server, clock):
+        url = server.url(f"https://{API}/v1/messages")
+        async with client.post(url, json=STREAM, headers=KEYED) as answer:
+            assert answer.headers["transfer-encoding"] == "chunked"
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert (await answer.read()).endswith(b'{"type":"message_stop"}\n\n')
+
+        assert clock.slept[1:] == [40.0, LAST_TOKEN_SECONDS]
+
+
+@pytest.mark.parametrize(
+    ("fault", "begun"),
+    [("truncated", b'{"message"'), ("stream_reset", b"event: message_start")],
+)
+async def test_a_body_that_is_cut_is_incomplete(
+    client: aiohttp.ClientSession, fault: str, begun: bytes
+) -> None:
+    async with served(f"fault: {fault}, components: api") as (server, _):
+        asked = STREAM if fault.startswith("stream") else None
+        url = server.url(f"https://{API}/{'v1/messages' if asked else 'api/hello'}")
+        method = "POST" if asked else "GET"
+        async with client.request(method, url, json=asked, headers=KEYED) as answer:
+            assert answer.status == 200
+            body = bytearray()
+            with pytest.raises(aiohttp.ClientPayloadError):
+                async for part in answer.content.iter_any():
+                    body += part
+
+        assert body.startswith(begun)
+
+
+@pytest.mark.parametrize("fault", ["hang_after_headers", "stream_hang", "stream_pings"])
+async def test_a_stream_may_fall_silent_until_the_client_leaves(
+    client: aiohttp.ClientSession, fault: str
+) -> None:
+    async with served(f"fault: {fault}, services: messages") as (server, clock):
+        url = server.url(f"https://{API}/v1/messages")
+        async with client.post(url, json=STREAM, headers=KEYED) as answer:
+            assert answer.status == 200
+            await clock.hanging.wait()
+
+        await clock.woken.wait()
+
+
+async def test_nobody_there_is_a_hang_and_no_name_is_an_abort() -> None:
+    async with served("fault: unreachable, hosts: claude.ai", "fault: dns_failure, hosts: '*'") as (
+        server,
+        clock,
+    ):
+        reader, writer = await spoken(server, head("/claude.ai/"))
+        await clock.hanging.wait()
+        writer.close()
+        await clock.woken.wait()
+        assert await reader.read() == b""
+
+        reader, _writer = await spoken(server, head(f"/{API}/api/hello"))
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+
+
+async def test_a_bad_certificate_is_an_abort_where_there_is_no_tls() -> None:
+    async with served("fault: tls_expired, components: api", "fault: tls_expiring, hosts: '*'") as (
+        server,
+        _,
+    ):
+        reader, _writer = await spoken(server, head(f"/{API}/api/hello"))
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+
+        reader, writer = await spoken(server, head("/claude.ai/"))
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+async def test_a_huge_request_is_refused_in_the_apis_own_form(
+    client: aiohttp.ClientSession,
+) -> None:
+    async with served() as (server, _):
+        url = server.url(f"https://{API}/v1/messages")
+        async with client.post(url, data=io.BytesIO(b" " * (REQUEST_BYTES_MAX + 1))) as answer:
+            assert answer.status == 413
+            assert (await answer.json())["error"]["type"] == "request_too_large"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.simulation.exchange import SimRequest, Transport
+from monitor.simulation.exchange import Certificate, SimRequest, Transport
 from tests.simulation.worlds import KEYED, a_scenario, a_world, get, noon, post, struck
 
 HELLO = get("https://api.anthropic.com/api/hello")
@@ -190,3 +190,27 @@ def test_the_status_page_follows_the_posts_and_can_lie() -> None:
     assert indicator(honest.answer(STATUS, at - timedelta(seconds=1)).body) == "none"
     assert indicator(honest.answer(STATUS, at).body) == "major"
     assert indicator(lying.answer(STATUS, at).body) == "none"
+
+
+def test_a_late_status_page_shows_each_post_so_much_later() -> None:
+    timeline = (
+        "timeline:\n  - {at: 12:10, status: investigating, body: Down., "
+        "components: {api: major_outage}}\n"
+    )
+    late = a_world(
+        a_scenario("fault: status_late, services: status, delay: 20m", timeline=timeline)
+    )
+
+    def indicator(minutes: float) -> object:
+        body = late.answer(STATUS, noon(late) + timedelta(minutes=minutes)).body
+        return json.loads(body)["status"]["indicator"]
+
+    assert [indicator(minutes) for minutes in (10, 29.9, 30)] == ["none", "none", "major"]
+
+
+def test_a_handshake_shows_what_the_scenario_says_for_the_host() -> None:
+    world = struck("fault: tls_expired, components: api")
+
+    assert world.certificate("api.anthropic.com", noon(world)) is Certificate.EXPIRED
+    assert world.certificate("claude.ai", noon(world)) is Certificate.GOOD
+    assert world.certificate("", noon(world)) is Certificate.GOOD

@@ -37,7 +37,7 @@ def a_world(
     scenario: Scenario | None = None, *, seed: int = 1, keys: Collection[str] | None = None
 ) -> World:
     """A world with seeded dice; a calm one unless told otherwise."""
-    dice = random.Random(seed)  # noqa: S311  # dice, no secret
+    dice = random.Random(seed)
     return World(scenario or a_scenario(), rng=dice, keys=keys)
 
 

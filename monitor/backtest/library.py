@@ -1,0 +1,59 @@
+"""Plays scenarios with a configuration, one after the other or on several cores."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from monitor.backtest.replay import Record, Rehearsal, questions
+from monitor.backtest.score import Score, score
+from monitor.config.schema import Config, CredentialSpec
+from monitor.simulation import Scenario, World
+from monitor.simulation.healthy import SIMULATED_KEY_PREFIX
+from monitor.spec import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """One scenario with one seed: what happened, and how that compares."""
+
+    record: Record
+    score: Score
+
+
+def with_simulated_keys(config: Config) -> Config:
+    """The configuration with keys that only the simulated Claude knows, for every credential."""
+    keys = {
+        name: CredentialSpec(api_key=Secret(f"{SIMULATED_KEY_PREFIX}{name}"))
+        for name in config.credentials
+    }
+    return config.model_copy(update={"credentials": keys})
+
+
+def play(config: Config, scenario: Scenario, seed: int) -> Playing:
+    """Play `scenario` once, in virtual time. The same seed gives the same playing."""
+    plan = config.plan()
+    world = World(scenario, rng=random.Random(seed))  # noqa: S311  # the same seed, the same play
+    record = Rehearsal(world, plan, config.policy(), questions(config, plan)).play()
+    return Playing(record, score(scenario, record.events, record.runs, seed))
+
+
+def play_all(
+    config: Config, scenarios: Sequence[Scenario], seeds: int, workers: int
+) -> list[Playing]:
+    """Every scenario with each of the seeds 0 to `seeds` - 1, in that order.
+
+    `workers` processes share the work; 1 stays in this one.
+    """
+    work = [(config, scenario, seed) for scenario in scenarios for seed in range(seeds)]
+    if workers <= 1 or len(work) == 1:
+        return [play(*one) for one in work]
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        return list(pool.map(_play, work))
+
+
+def _play(work: tuple[Config, Scenario, int]) -> Playing:
+    return play(*work)

@@ -1,0 +1,154 @@
+"""What a scenario expects against what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.backtest.outcome import newest
+from monitor.core.incident import Event, Incident
+from monitor.simulation.scenario import ExpectedIncident, Scenario
+
+OPERATIONAL = "operational"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One component in one playing of a scenario. Times are seconds, None where there is none.
+
+    Attributes:
+        component: its name.
+        detected: from the start of the impact to the opening.
+        lead: from the opening to the vendor's first word on the component; negative: we were late.
+        onset_error: estimated start of the impact minus the true one.
+        end_error: estimated end of the impact minus the true one.
+        closed: from the end of the impact to the close.
+        reopens: how often it came back.
+        cause: outcome.
+        false: it opened where there was no impact, or on a component that had to stay quiet.
+    """
+
+    component: str
+    detected: float | None
+    lead: float | None
+    onset_error: float | None
+    end_error: float | None
+    closed: float | None
+    reopens: int
+    cause: str
+    false: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One playing of a scenario."""
+
+    scenario: str
+    visibility: str
+    seed: int
+    rows: tuple[Row, ...]
+    missed: tuple[str, ...]
+    runs: int
+
+
+def score(scenario: Scenario, events: Sequence[Event], runs: int, seed: int) -> Score:
+    """Hold what came of a scenario against what it expects."""
+    incidents = newest(events)
+    rows = [
+        _row(scenario, incident, component)
+        for incident in incidents
+        for component in incident.names
+    ]
+    return Score(
+        scenario=scenario.name,
+        visibility=scenario.visibility,
+        seed=seed,
+        rows=tuple(rows),
+        missed=tuple(_missed(scenario, incidents)),
+        runs=runs,
+    )
+
+
+def _row(scenario: Scenario, incident: Incident, component: str) -> Row:
+    impact = scenario.impact
+    start = None if impact is None else impact.start
+    end = None if impact is None else impact.end
+    quiet = component in scenario.expectations.quiet
+    outside = start is None or incident.opened_at < start
+    return Row(
+        component=component,
+        detected=_since(start, incident.opened_at),
+        lead=_since(incident.opened_at, vendors_word(scenario, component)),
+        onset_error=_since(start, incident.started_at),
+        end_error=_since(end, incident.recovered_at),
+        closed=_since(end, incident.closed_at),
+        reopens=incident.reopens,
+        cause=str(incident.cause),
+        false=quiet or outside,
+    )
+
+
+def vendors_word(scenario: Scenario, component: str) -> datetime | None:
+    """When the vendor's page first said that `component` was not operational."""
+    for post in sorted(scenario.timeline, key=lambda post: post.at):
+        if post.components.get(component, OPERATIONAL) != OPERATIONAL:
+            return post.at
+    return None
+
+
+def _since(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
+def _missed(scenario: Scenario, incidents: Sequence[Incident]) -> list[str]:
+    """Every expectation that was not met, in words."""
+    missed: list[str] = []
+    for expected in scenario.expectations.incidents:
+        missed += _expectation(scenario, expected, incidents)
+    for component in scenario.expectations.quiet:
+        missed += [
+            f"{component}: opened at {incident.opened_at:%H:%M:%S}, expected quiet"
+            for incident in incidents
+            if component in incident.names
+        ]
+    return missed
+
+
+def _expectation(
+    scenario: Scenario, expected: ExpectedIncident, incidents: Sequence[Incident]
+) -> list[str]:
+    names = ", ".join(expected.components)
+    if scenario.impact is None:
+        return [f"{names}: expected without an impact to measure from"]
+    touching = [
+        incident for incident in incidents if set(expected.components) <= set(incident.names)
+    ]
+    if not touching:
+        return [f"{names}: no incident"]
+    first = touching[0]
+    missed: list[str] = []
+    latest = scenario.impact.start + timedelta(seconds=expected.opened_within)
+    if first.opened_at > latest:
+        after = (first.opened_at - scenario.impact.start).total_seconds()
+        missed.append(f"{names}: opened after {after:.0f} s, expected {expected.opened_within:.0f}")
+    if first.opened_at < scenario.impact.start:
+        missed.append(f"{names}: opened before the impact")
+    if len(touching) > 1:
+        missed.append(f"{names}: {len(touching)} incidents, expected one")
+    return missed + _closing(scenario.impact.end, names, expected, touching[-1])
+
+
+def _closing(
+    end: datetime, names: str, expected: ExpectedIncident, incident: Incident
+) -> list[str]:
+    if expected.closed_within is None:
+        return []
+    if incident.closed_at is None:
+        return [f"{names}: never closed"]
+    after = (incident.closed_at - end).total_seconds()
+    if after < 0:
+        return [f"{names}: closed {-after:.0f} s before the end of the impact"]
+    if after > expected.closed_within:
+        return [f"{names}: closed after {after:.0f} s, expected {expected.closed_within:.0f}"]
+    return []

@@ -1,0 +1,149 @@
+"""What becomes of the connection, of a stream and of the pace.
+
+The faults of a stream leave alone what is no stream: a scenario may aim them at an endpoint that is
+asked both ways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from monitor.simulation import messages
+from monitor.simulation._fault import Parameters, Strike
+from monitor.simulation.endpoints import Service, locate
+from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
+
+PING_SECONDS = 15.0
+"""How often a stream that has nothing to say sends a ping."""
+
+SILENCE_SECONDS_MAX = 900.0
+"""How long pings go on: the longest hang that users saw."""
+
+_FIRST_TOKEN_SECONDS = 30.0
+_SLOW_SECONDS = 20.0
+
+
+def broken(transport: Transport) -> Strike:
+    """No answer: the conversation breaks as `transport` says."""
+
+    def strike(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+        delay = healthy.delay if transport is Transport.RESET else 0.0
+        certificate = healthy.certificate
+        return SimResponse(status=0, transport=transport, delay=delay, certificate=certificate)
+
+    return strike
+
+
+def bad_certificate(certificate: Certificate) -> Strike:
+    """The server shows another certificate; whoever does not look goes on as ever."""
+
+    def strike(_: SimRequest, answer: SimResponse, __: Parameters) -> SimResponse:
+        return replace(answer, certificate=certificate)
+
+    return strike
+
+
+def truncated(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """Half of the body, and the connection ends."""
+    return _first_part(healthy, len(healthy.body) // 2, Transport.CUT)
+
+
+def silent_after_headers(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """The head of a good answer, and nothing behind it."""
+    return _first_part(healthy, 0, Transport.STALL)
+
+
+def stream_error(_: SimRequest, healthy: SimResponse, parameters: Parameters) -> SimResponse:
+    """A stream that began well carries an error in its middle, and ends."""
+    events = _begun(healthy)
+    if not events:
+        return healthy
+    message = parameters.message or "Overloaded"
+    kind = "overloaded_error" if message == "Overloaded" else "api_error"
+    error = {"type": "error", "error": {"type": kind, "message": message}}
+    return _streamed(healthy, [*events, messages.event(error)])
+
+
+def stream_truncated(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """A stream ends in its middle, in good order, without the event that it must end with."""
+    events = _begun(healthy)
+    return _streamed(healthy, events) if events else healthy
+
+
+def stream_reset(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """The connection ends in the middle of a stream."""
+    events = _begun(healthy)
+    return replace(_streamed(healthy, events), transport=Transport.CUT) if events else healthy
+
+
+def stream_hang(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """A stream falls silent in its middle."""
+    events = _begun(healthy)
+    return replace(_streamed(healthy, events), transport=Transport.STALL) if events else healthy
+
+
+def stream_pings(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """A stream says nothing more in its middle, but that it is alive."""
+    events = _begun(healthy)
+    if not events:
+        return healthy
+    begun = _streamed(healthy, events)
+    count = int(SILENCE_SECONDS_MAX / PING_SECONDS)
+    begin, size = len(begun.body), len(messages.PING)
+    waits = tuple((begin + place * size, PING_SECONDS) for place in range(count))
+    return replace(
+        begun,
+        body=begun.body + messages.PING * count,
+        gaps=(*begun.gaps, *waits),
+        transport=Transport.STALL,
+    )
+
+
+def slow_first_token(
+    request: SimRequest, answer: SimResponse, parameters: Parameters
+) -> SimResponse:
+    """A model thinks long: a stream begins at once and waits, a whole message comes late."""
+    seconds = parameters.delay or _FIRST_TOKEN_SECONDS
+    if _is_stream(answer):
+        waits = messages.gaps_before_content(messages.split(answer.body), seconds)
+        others = tuple(gap for gap in answer.gaps if gap[0] not in dict(waits))
+        return replace(answer, gaps=tuple(sorted((*waits, *others))))
+    if locate(request.host, request.bare_path).service is Service.MESSAGES:
+        return replace(answer, delay=answer.delay + seconds)
+    return answer
+
+
+def slow(_: SimRequest, answer: SimResponse, parameters: Parameters) -> SimResponse:
+    """Everything takes longer to begin."""
+    return replace(answer, delay=answer.delay + (parameters.delay or _SLOW_SECONDS))
+
+
+def drip(_: SimRequest, answer: SimResponse, parameters: Parameters) -> SimResponse:
+    """The body comes slowly."""
+    return replace(answer, bytes_per_second=float(parameters.rate or 1))
+
+
+def _is_stream(answer: SimResponse) -> bool:
+    return answer.header("content-type") == messages.EVENT_STREAM
+
+
+def _first_part(healthy: SimResponse, size: int, transport: Transport) -> SimResponse:
+    """The first `size` bytes of an answer; then `transport` says what becomes of the rest."""
+    gaps = tuple(gap for gap in healthy.gaps if gap[0] < size)
+    return replace(healthy, body=healthy.body[:size], gaps=gaps, transport=transport)
+
+
+def _begun(healthy: SimResponse) -> list[bytes]:
+    """The events of a stream up to its first content; none of what is no stream."""
+    if not _is_stream(healthy):
+        return []
+    events = messages.split(healthy.body)
+    content = (place for place, event in enumerate(events) if b"content_block_delta" in event)
+    return events[: next(content, 0) + 1]
+
+
+def _streamed(healthy: SimResponse, events: list[bytes]) -> SimResponse:
+    """`healthy` with these events only, its silences kept as far as they reach."""
+    body = b"".join(events)
+    begun = len(b"".join(_begun(healthy)))
+    return replace(healthy, body=body, gaps=tuple(gap for gap in healthy.gaps if gap[0] < begun))

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from monitor import __version__
+from monitor.cli import COMMANDS, main
+from tests.e2e.processes import ROOT, ran, without_settings
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"claude-uptime {__version__}\n"
+
+
+def test_the_module_is_the_command(offline: dict[str, str]) -> None:
+    ended = ran("--version", env=offline)
+    assert (ended.returncode, ended.stdout) == (0, f"claude-uptime {__version__}\n")
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["fly"], [], ["check", "--configg", "x"], ["--verbose"]])
+def test_what_is_no_command_is_told_what_there_is(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: claude-uptime")
+    assert "Traceback" not in said
+
+
+def test_help_names_every_command_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    for command in COMMANDS:
+        name = command
+        assert f"\n    {name} " in told
+
+
+def test_a_reader_who_leaves_early_is_no_error(offline: dict[str, str]) -> None:
+    """As `claude-uptime schema | head -1`: no traceback, and nothing to be alarmed about."""
+    with subprocess.Popen(  # our own command
+        [sys.executable, "-m", "monitor", "schema"],
+        env=without_settings(offline),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0

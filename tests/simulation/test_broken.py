@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from monitor.simulation._broken import PING_SECONDS, SILENCE_SECONDS_MAX
+from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
+from monitor.simulation.messages import FIRST_TOKEN_SECONDS, PING
+from tests.simulation.worlds import get, noon, post, struck
+
+MESSAGES = "https://api.anthropic.com/v1/messages"
+ASKED: dict[str, Any] = {
+    "model": "claude-opus-5",
+    "max_tokens": 16,
+    "messages": [{"role": "user", "content": "ping"}],
+}
+WHOLE = post(MESSAGES, ASKED)
+STREAM = post(MESSAGES, {**ASKED, "stream": True})
+HELLO = get("https://api.anthropic.com/api/hello")
+
+
+def under(fault: str, request: SimRequest = STREAM) -> SimResponse:
+    """What comes back under `fault`, at the API."""
+    world = struck(f"fault: {fault}, components: api")
+    return world.answer(request, noon(world))
+
+
+def events(response: SimResponse) -> list[str]:
+    """The types of the events of a stream."""
+    lines = response.body.decode().splitlines()
+    return [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+
+
+BEGUN = ["message_start", "content_block_start", "ping", "content_block_delta"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "tail", "transport"),
+    [
+        ("stream_error", ["error"], Transport.NONE),
+        ("stream_truncated", [], Transport.NONE),
+        ("stream_reset", [], Transport.CUT),
+        ("stream_hang", [], Transport.STALL),
+    ],
+)
+def test_a_stream_breaks_after_its_first_content(
+    fault: str, tail: list[str], transport: Transport
+) -> None:
+    broken = under(fault)
+
+    assert (broken.status, broken.transport) == (200, transport)
+    assert events(broken) == BEGUN + tail
+    assert [seconds for _offset, seconds in broken.gaps] == [FIRST_TOKEN_SECONDS]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["stream_error", "stream_truncated", "stream_reset", "stream_hang", "stream_pings"],
+)
+@pytest.mark.parametrize("request_", [WHOLE, HELLO], ids=["message", "hello"])
+def test_what_is_no_stream_is_left_alone(fault: str, request_: SimRequest) -> None:
+    answer = under(fault, request_)
+
+    assert (answer.status, answer.transport) == (200, Transport.NONE)
+    json.loads(answer.body)
+
+
+def test_a_fault_that_does_not_apply_leaves_the_place_to_the_next() -> None:
+    world = struck("fault: stream_error, components: api", "fault: json_500, components: api")
+
+    assert world.answer(HELLO, noon(world)).status == 500
+    assert world.answer(STREAM, noon(world)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"), [("Overloaded", "overloaded_error"), ("Internal error", "api_error")]
+)
+def test_the_error_of_a_stream_has_the_type_of_what_it_says(message: str, kind: str) -> None:
+    last = under(f"stream_error, message: {message}").body.split(b"\n\n")[-2]
+
+    error = json.loads(last.partition(b"data: ")[2])
+    assert error == {"type": "error", "error": {"type": kind, "message": message}}
+
+
+def test_pings_go_on_as_long_as_the_longest_hang() -> None:
+    silent = under("stream_pings")
+    waits = [wait for wait, part in silent.parts() if part == PING]
+
+    assert set(events(silent)[len(BEGUN) :]) == {"ping"}
+    assert waits == [PING_SECONDS] * 60
+    assert sum(waits) == SILENCE_SECONDS_MAX
+    assert silent.seconds == math.inf
+
+
+def test_the_first_token_of_a_stream_is_slow_though_its_head_is_not() -> None:
+    late = under("slow_first_token, delay: 40s")
+    parts = list(late.parts())
+
+    assert late.delay < 1
+    assert [wait for wait, _ in parts][:2] == [0.0, 40.0]
+    assert events(SimResponse(body=parts[0][1])) == BEGUN[:-1]
+    assert b"".join(part for _, part in parts) == late.body
+    assert events(late)[-1] == "message_stop"
+
+
+def test_a_whole_message_is_late_by_the_first_token_and_other_answers_are_not() -> None:
+    assert 30.6 < under("slow_first_token", WHOLE).delay < 31.1
+    assert under("slow_first_token", HELLO).delay < 1
+
+
+def test_half_of_a_body_comes_and_the_connection_ends() -> None:
+    half = under("truncated", HELLO)
+
+    assert (half.body, half.transport) == (b'{"message"', Transport.CUT)
+    assert math.isfinite(half.seconds)
+
+
+def test_after_the_head_nothing_comes() -> None:
+    silent = under("hang_after_headers")
+
+    assert (silent.status, silent.body, silent.gaps) == (200, b"", ())
+    assert silent.transport is Transport.STALL
+    assert silent.seconds == math.inf
+
+
+@pytest.mark.parametrize(
+    ("fault", "certificate"),
+    [
+        ("tls_expired", Certificate.EXPIRED),
+        ("tls_wrong_host", Certificate.WRONG_HOST),
+        ("tls_untrusted", Certificate.UNTRUSTED),
+        ("tls_expiring", Certificate.EXPIRING),
+    ],
+)
+def test_a_certificate_is_beside_the_answer(fault: str, certificate: Certificate) -> None:
+    answer = under(fault, HELLO)
+
+    assert (answer.certificate, answer.status) == (certificate, 200)
+    assert certificate.refused == (certificate is not Certificate.EXPIRING)
+
+
+def test_a_certificate_is_shown_before_a_conversation_breaks() -> None:
+    world = struck("fault: tls_expired, components: api", "fault: reset, components: api")
+
+    answer = world.answer(HELLO, noon(world))
+
+    assert (answer.transport, answer.certificate) == (Transport.RESET, Certificate.EXPIRED)
+
+
+@pytest.mark.parametrize(
+    ("fault", "transport"),
+    [
+        ("dns_failure", Transport.DNS),
+        ("refused", Transport.REFUSED),
+        ("unreachable", Transport.UNREACHABLE),
+        ("hang", Transport.HANG),
+    ],
+)
+def test_without_a_connection_there_is_no_answer(fault: str, transport: Transport) -> None:
+    answer = under(fault, HELLO)
+
+    assert (answer.transport, answer.status, answer.body) == (transport, 0, b"")
+    assert not answer.transport.answers
