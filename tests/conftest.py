@@ -24,6 +24,7 @@ from tests.offline import sitecustomize as network
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIRE = "CLAUDE_UPTIME_REQUIRE_INTEGRATION"
+SKIP = "CLAUDE_UPTIME_SKIP_INTEGRATION"
 
 hypothesis.settings.register_profile(
     "quick", max_examples=50, deadline=None, print_blob=True, database=None
@@ -122,6 +123,8 @@ def minutes_of(item: pytest.Item) -> float | None:
 def absent_line(absent: set[str], tests: int) -> str:
     """The one line that says what was skipped and how to get it."""
     packages = " ".join(sorted({PARTS[name].package for name in absent}))
+    if not absent:
+        return f"{tests} integration tests skipped; to run them: make integration"
     return (
         f"{tests} integration tests skipped: no {', '.join(sorted(absent))} here; "
         f"on Debian: apt-get install {packages}; then: make integration"
@@ -133,11 +136,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here = {name for name, part in PARTS.items() if part.find()}
     lacking = {item: set(needs_of(item)) - here for item in items}
     absent = set().union(*lacking.values())
-    config.stash[_ABSENT] = absent_line(absent, sum(map(bool, lacking.values())))
+    skipped = [
+        item
+        for item in items
+        if lacking[item] or (os.environ.get(SKIP) and item.get_closest_marker("integration"))
+    ]
+    config.stash[_ABSENT] = absent_line(absent, len(skipped))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail or skip a test whose programs are absent; skip one that takes long."""
+    if os.environ.get(SKIP) and item.get_closest_marker("integration"):
+        pytest.skip(item.config.stash[_ABSENT])
     minutes = minutes_of(item)
     if minutes is not None and not os.environ.get(REQUIRE):
         pytest.skip(f"takes {minutes:g} minutes of real time; to run it: make integration")

@@ -51,13 +51,14 @@ async def recall(store: Store, plan: Plan, policy: Policy, clock: Clock) -> Engi
     stored = await store.runs_since(since)
     excluded = [run.run_id for run in stored if counts_as(run.outcome) is Counts.EXCLUDED]
     engine.remember(entries(stored, now), await store.proven_probes(), excluded)
+    engine.adopt(await store.open_incidents(), now)
     return engine
 
 
 def entries(stored: Sequence[StoredRun], now: Moment) -> list[Entry]:
     """Stored runs as entries of the windows: only those that counted.
 
-    A run from the future was stored before the wall clock was set back: how old it is, nobody knows.
+    A run from the future was stored before the wall clock was set back; nobody knows its age.
     """
     found: list[Entry] = []
     for run in stored:

@@ -12,7 +12,7 @@ from monitor.backtest.replay import Record, Rehearsal, questions
 from monitor.backtest.score import Score, score
 from monitor.config.schema import Config, CredentialSpec
 from monitor.simulation import Scenario, World
-from monitor.simulation.healthy import SIMULATED_KEY_PREFIX
+from monitor.simulation.phases import SIMULATED_KEY_PREFIX
 from monitor.spec import Secret
 
 

@@ -36,13 +36,14 @@ from monitor.core.judging import Judge
 from monitor.core.moment import Moment
 from monitor.core.notices import Notices
 from monitor.core.observation import Observation, Origin
+from monitor.core.orphans import adopted, closed_without_evidence
 from monitor.core.outcome import Counts
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.core.pools import cadence_of, pools_of
 from monitor.core.standing import Stage
 from monitor.core.status import Board
-from monitor.core.window import Entry, Windows
+from monitor.core.window import Entry, Windows, entry_of
 from monitor.core.words import incident_sentence
 
 SNAPSHOT_VERSION = 1
@@ -71,6 +72,7 @@ class Engine:
         self._judge = Judge(plan, policy, self._guard, self._windows)
         self._burst = BurstBudget(plan, policy.burst)
         self._notices = Notices(plan, policy.guard.announce_after)
+        self._describe = describe
         setting = Setting(
             vantage=plan.vantage, describe=describe, policy=policy, maintenance=plan.maintenance
         )
@@ -85,6 +87,7 @@ class Engine:
         self._control_asked: float | None = None
         self._control_open: set[str] = set()
         self._ticked: Moment | None = None
+        self._orphans: list[Announce] = []
 
     # ------------------------------------------------------------ what comes in
 
@@ -365,28 +368,25 @@ class Engine:
         self._windows.complete((e for e in entries if e.probe in self._probes), excluded)
         self._judge.prove(proven)
 
+    def adopt(self, incidents: Iterable[Incident], now: Moment) -> None:
+        """Open incidents on record that the memory lacks, its snapshot being lost or unusable.
+
+        They go on as they stand, so that each gets its close. One whose component is not watched
+        any more is closed by `resume`: nobody is left to tell.
+        """
+        known = {incident.id for incident in self.open_incidents()}
+        for incident in incidents:
+            detector = self._detectors.get(incident.names[0])
+            if detector is None:
+                self._orphans.append(closed_without_evidence(incident, self._describe, now))
+            elif incident.id not in known and detector.standing.stage is Stage.CALM:
+                detector.standing = adopted(incident, now)
+
     def resume(self, now: Moment) -> tuple[Effect, ...]:
-        """What the shell must do again after a restart: the cadence of open incidents."""
-        effects: list[Effect] = []
+        """What the shell must do after a restart: cadence of open incidents, close of orphans."""
+        effects: list[Effect] = [*self._orphans]
+        self._orphans.clear()
         for detector in self._detectors.values():
             if detector.standing.stage is not Stage.CALM:
                 effects += self._cadence(detector, self._policy.cadence)
         return (*effects, *self._board.changes(now))
-
-
-def entry_of(judged: Judged) -> Entry:
-    """The entry that a usable run makes in the windows."""
-    observation, verdict = judged.observation, judged.verdict
-    answer = observation.answer
-    return Entry(
-        run_id=observation.run_id,
-        probe=observation.probe,
-        at=observation.at,
-        started=observation.started,
-        bad=verdict.counts is Counts.BAD,
-        answered=verdict.answered,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
-        request_id=None if answer is None else answer.request_id,
-        cf_ray=None if answer is None else answer.cf_ray,
-    )

@@ -128,7 +128,9 @@ class Board:
         for name, detector in self._detectors.items():
             reading = read_state(detector, self._plan, self._policy, self._windows, blind, now)
             before = self._states.get(name)
-            if before is None or before[0] is not reading.state:
+            if before is None and reading.state is State.UNKNOWN:
+                self._states[name] = (reading.state, now.wall)  # nobody knew before, either
+            elif before is None or before[0] is not reading.state:
                 self._states[name] = (reading.state, now.wall)
                 changed.append(
                     StateChanged(

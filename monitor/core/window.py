@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 
-from monitor.core.outcome import Outcome
+from monitor.core.effects import Judged
+from monitor.core.outcome import Counts, Outcome
 
 ENTRIES_MAX = 5_000
 """Upper bound of entries a probe: far above a day of bursts."""
@@ -35,6 +36,24 @@ class Entry:
     reason: str = ""
     request_id: str | None = None
     cf_ray: str | None = None
+
+
+def entry_of(judged: Judged) -> Entry:
+    """The entry that a usable run makes in the windows."""
+    observation, verdict = judged.observation, judged.verdict
+    answer = observation.answer
+    return Entry(
+        run_id=observation.run_id,
+        probe=observation.probe,
+        at=observation.at,
+        started=observation.started,
+        bad=verdict.counts is Counts.BAD,
+        answered=verdict.answered,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        request_id=None if answer is None else answer.request_id,
+        cf_ray=None if answer is None else answer.cf_ray,
+    )
 
 
 class Windows:

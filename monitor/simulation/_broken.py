@@ -35,9 +35,14 @@ def broken(transport: Transport) -> Strike:
 
 
 def bad_certificate(certificate: Certificate) -> Strike:
-    """The server shows another certificate; whoever does not look goes on as ever."""
+    """The server shows another certificate; whoever does not look goes on as ever.
+
+    There is one certificate only: the first fault of this kind decides.
+    """
 
     def strike(_: SimRequest, answer: SimResponse, __: Parameters) -> SimResponse:
+        if answer.certificate is not Certificate.GOOD:
+            return answer
         return replace(answer, certificate=certificate)
 
     return strike

@@ -26,6 +26,8 @@ from monitor.simulation._fault import (
 )
 from monitor.simulation.exchange import SimRequest, SimResponse
 
+_UNAVAILABLE = "/app-unavailable-in-region"
+
 
 def geo_block(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
     """The edge does not serve this country or address."""
@@ -35,7 +37,9 @@ def geo_block(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimRespons
 
 def geo_redirect(request: SimRequest, healthy: SimResponse, _: Parameters) -> SimResponse:
     """A site sends who comes from a country that it does not serve to a page that says so."""
-    location = ("location", f"https://{request.host}/app-unavailable-in-region")
+    if request.bare_path == _UNAVAILABLE:
+        return healthy
+    location = ("location", f"https://{request.host}{_UNAVAILABLE}")
     return instead(healthy, 302, (*cut(healthy, EDGE_HEADERS, None), location), b"")
 
 

@@ -7,14 +7,13 @@ import pytest
 
 from monitor.core import judging
 from monitor.core.effects import ControlResult, Judged
-from monitor.core.engine import entry_of
 from monitor.core.guard import ControlGuard
 from monitor.core.judging import Judge
 from monitor.core.observation import Observation
 from monitor.core.outcome import Counts, Depth, Outcome
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
-from monitor.core.window import Windows
+from monitor.core.window import Windows, entry_of
 from tests.core.timeline import MONO, Comes, a_run, hellos, keyed, plan_of
 from tests.factories import NOON, a_probe, an_answer
 

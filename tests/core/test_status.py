@@ -61,7 +61,6 @@ def test_a_component_is_unknown_until_it_is_heard_and_again_when_it_falls_silent
     story.play(600.0)
     assert view(story).state is State.UNKNOWN
     assert changes(story) == [
-        ("api", State.UNKNOWN),
         ("api", State.OPERATIONAL),
         ("api", State.UNKNOWN),
     ]

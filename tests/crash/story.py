@@ -177,9 +177,9 @@ class Stage:
 
         Returns once both are closed and nothing waits to be delivered, or when it takes too long.
         """
-        await self.until(self._proven)
+        await self.until(self.proven)
         self.weather.failing = True
-        await self.until(self._all_open)
+        await self.until(self.all_open)
         self.weather.failing = False
         await self.until(self.ended)
 
@@ -189,11 +189,13 @@ class Stage:
         while not true() and self.passed < STORY_SECONDS_MAX:
             await machine.sleep(POLL_SECONDS)
 
-    def _proven(self) -> bool:
+    def proven(self) -> bool:
+        """Whether every probe has been answered well."""
         found = self.ask("SELECT count(DISTINCT probe) FROM runs WHERE outcome = 'ok'")
         return found == [(len(_PROBES),)]
 
-    def _all_open(self) -> bool:
+    def all_open(self) -> bool:
+        """Whether each component has an incident."""
         return self.ask("SELECT count(*) FROM incidents") == [(len(COMPONENTS),)]
 
     def ended(self) -> bool:
@@ -201,6 +203,10 @@ class Stage:
         found = self.ask("SELECT phase, count(*) FROM incidents GROUP BY phase")
         waiting = self.ask("SELECT count(*) FROM deliveries WHERE state = 'pending'")
         return found == [("closed", len(COMPONENTS))] and waiting == [(0,)]
+
+    def heard(self) -> list[Arrival]:
+        """All webhooks so far."""
+        return arrivals(self.receiver.got)
 
     def ask(self, question: str) -> list[tuple[Any, ...]] | None:
         """Rows of the database as any reader sees them; None while there is none to read."""

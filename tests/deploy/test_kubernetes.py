@@ -192,7 +192,9 @@ def test_it_has_no_limit_on_processor_time() -> None:
 def test_names_and_https_are_all_that_it_may_ask_for() -> None:
     policy = SPECS["NetworkPolicy"]
     assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"]
-    ports = {(each["port"], each["protocol"]) for rule in policy["egress"] for each in rule["ports"]}
+    ports = {
+        (each["port"], each["protocol"]) for rule in policy["egress"] for each in rule["ports"]
+    }
     assert ports == {(53, "UDP"), (53, "TCP"), (443, "TCP")}
     asked = set(re.findall(r"url: \"?(https?://[^/\s\"]+)", CONFIG)) - {"http://localhost:9595"}
     assert len(asked) > 5

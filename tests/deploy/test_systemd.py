@@ -208,4 +208,6 @@ def test_the_daemon_asks_the_kernel_for_nothing_that_the_unit_forbids(
     assert used - permitted() - ROOT_ONLY_CALLS == set()
     families = set(re.findall(r" socket\((AF_[A-Z0-9]+)", said))
     assert families <= set(SETTINGS["RestrictAddressFamilies"][0].split())
-    assert re.findall(r" mmap\([^)]*PROT_WRITE\|PROT_EXEC.*| mprotect\([^)]*PROT_EXEC.*", said) == []
+    assert (
+        re.findall(r" mmap\([^)]*PROT_WRITE\|PROT_EXEC.*| mprotect\([^)]*PROT_EXEC.*", said) == []
+    )
