@@ -104,8 +104,10 @@ def configure(
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # They tell of every job at INFO, and of every statement with its values at DEBUG.
-    for library in ("apscheduler", "alembic", "aiosqlite", "sqlalchemy"):
+    for library in ("alembic", "aiosqlite", "sqlalchemy"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    # Its warnings are beats that came late: the metrics have them as skipped runs.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -43,6 +43,9 @@ START_SECONDS_MIN = 0.02
 OFF_GRID_SECONDS = 0.5
 """A beat so far from when it is due, in machine seconds, has left its grid: it is planned anew."""
 
+BEATS_MAX = 100
+"""Beats of one job that may be under way: each only hands over; a late loop must not drop one."""
+
 PULSE_SECONDS = 0.1
 """Machine seconds between two looks at the event loop."""
 
@@ -166,7 +169,7 @@ class Metronome:
             id=name,
             replace_existing=True,
             coalesce=True,
-            max_instances=1,
+            max_instances=BEATS_MAX,
             misfire_grace_time=max(1, math.ceil(seconds)),
         )
 

@@ -6,9 +6,14 @@ import argparse
 import os
 from typing import Any
 
+from monitor.app import StartError
+from monitor.app.build import probe_context
 from monitor.cli._shared import add_config, load_config
+from monitor.clock import SystemClock
 from monitor.config.places import config_file
 from monitor.config.report import render_check
+from monitor.config.schema import Config
+from monitor.probes import LookupThreads
 
 
 def add(commands: Any) -> None:
@@ -18,8 +23,25 @@ def add(commands: Any) -> None:
     parser.set_defaults(act=act)
 
 
+def try_egress(config: Config) -> None:
+    """Read what the egress section names, as the daemon will.
+
+    Raises:
+        StartError: the proxy or the CA file is of no use.
+    """
+    lookups = LookupThreads(1)
+    try:
+        probe_context(config, SystemClock(), lookups)
+    except ValueError as error:
+        msg = f"egress: {error}"
+        raise StartError(msg) from None
+    finally:
+        lookups.shutdown(wait=False)
+
+
 def act(options: argparse.Namespace) -> int:
-    """Print the plan; a configuration that cannot be used raises ConfigError."""
+    """Print the plan; a configuration that cannot be used raises ConfigError or StartError."""
     config = load_config(options)
+    try_egress(config)
     print(render_check(config, config_file(options.config, os.environ)), end="")
     return 0

@@ -19,6 +19,9 @@ RECOVER_SECONDS = 150.0
 """A pool so slow that its row of good runs would take longer than this needs a shorter row."""
 
 RECOVER_MIN = 3
+RECOVER_EACH = 2
+"""Good runs in a row for each probe of the pool: a large pool that is half well has long rows."""
+
 CLOSE_FILL = 0.8
 """Share of the runs due in the close window that must have come, where it cannot hold more."""
 
@@ -81,7 +84,8 @@ def _pool(depth: Depth, probes: tuple[ProbePlan, ...], policy: Policy) -> Pool:
     gap = pooled_gap(probe.interval for probe in probes)
     cadences = [cadence_of(probe, policy) for probe in probes]
     close_gap = pooled_gap(cadences)
-    successes = max(RECOVER_MIN, math.ceil(RECOVER_SECONDS / close_gap))
+    wanted = max(policy.recover.successes, RECOVER_EACH * len(probes))
+    reachable = max(RECOVER_MIN, math.ceil(RECOVER_SECONDS / close_gap))
     fast = fast_window(policy.fast, gap)
     slow = tuple(
         (slow_window(rule, len(probes), gap), rule.episodes_for(len(probes)))
@@ -93,7 +97,7 @@ def _pool(depth: Depth, probes: tuple[ProbePlan, ...], policy: Policy) -> Pool:
         probes=probes,
         fast_window=fast,
         slow_windows=slow,
-        successes=min(policy.recover.successes, successes),
+        successes=min(wanted, reachable),
         close_stretch=1.2 * max(cadences),
         close_gap=close_gap,
         longest_window=max(fast, solo, *(window for window, _ in slow)),

@@ -29,6 +29,7 @@ from monitor.demo.narration import Narrator
 from monitor.demo.receiver import Receipt, Receiver
 from monitor.notify.webhook import WebhookSpec
 from monitor.simulation import Scenario, World
+from monitor.simulation.phases import SIMULATED_KEY_PREFIX
 from monitor.simulation.server import SimulatedClaude
 from monitor.spec import Secret
 
@@ -138,7 +139,7 @@ class Demo:
         )
         update: dict[str, Any] = {
             "credentials": {
-                name: CredentialSpec(api_key=Secret(f"sk-ant-sim-{name}"))
+                name: CredentialSpec(api_key=Secret(f"{SIMULATED_KEY_PREFIX}{name}"))
                 for name in self._config.credentials
             },
             "egress": self._config.egress.model_copy(update={"proxy": None, "ca_file": None}),

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import psutil
 import yaml
+from sqlalchemy import insert
 
 from monitor.clock import SystemClock
 from monitor.core.effects import Judged
@@ -38,7 +39,9 @@ from monitor.core.outcome import Outcome
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.storage.database import open_database
+from monitor.storage.rows import run_row, run_values
 from monitor.storage.store import Store
+from monitor.storage.tables import runs
 from tests.factories import NOON, a_plan, a_verdict, an_answer, an_observation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -260,6 +263,60 @@ def storage_cost() -> float:
         return asyncio.run(_store(Path(folder))) / RUNS * 1e6
 
 
+# ---------------------------------------------------------------- a restart
+
+STORED_RUNS = 600_000
+STORED_DAYS = 14
+
+
+async def _fill(path: Path) -> None:
+    """Make a store with as many runs as a default plan leaves in two weeks, up to now."""
+    database = await open_database(f"sqlite:///{path}")
+    names = [probe.name for probe in a_plan().enabled()]
+    end, gap = SystemClock().now(), timedelta(days=STORED_DAYS) / STORED_RUNS
+    judged = [
+        Judged(
+            observation=an_observation(name, run_id="", at=end, started=0.0, ended=0.25),
+            verdict=a_verdict(Outcome.OK),
+        )
+        for name in names
+    ]
+    rows = [run_values(run_row("local", each)) for each in judged]
+    for first in range(0, STORED_RUNS, 50_000):
+        async with database.writing() as connection:
+            await connection.execute(
+                insert(runs),
+                [
+                    {
+                        **rows[number % len(rows)],
+                        "run_id": f"stored-{number}",
+                        "at": end - (STORED_RUNS - number) * gap,
+                    }
+                    for number in range(first, first + 50_000)
+                ],
+            )
+    await database.close()
+
+
+def restart() -> float:
+    """Seconds from the start of a process on a full store to the end of its first run."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_fill(Path(folder) / "bench.db"))
+        began = time.perf_counter()
+        with daemon(Path(folder), port) as process:
+            while time.perf_counter() - began < READY_WITHIN and process.poll() is None:
+                with (
+                    contextlib.suppress(OSError),
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1) as answer,
+                ):
+                    if b"\nclaude_uptime_last_run_timestamp_seconds{" in answer.read():
+                        return time.perf_counter() - began
+                time.sleep(0.02)
+    message = "no run ended after the restart"
+    raise RuntimeError(message)
+
+
 FIGURES: tuple[Figure, ...] = (
     Figure(name="run_core", unit="us", target=80, measure=lambda _: core_cost()),
     Figure(name="run_storage", unit="us", target=70, measure=lambda _: storage_cost()),
@@ -267,6 +324,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(name="idle_rss", unit="MiB", target=130, measure=lambda s: idle(s).rss_mib),
     Figure(name="idle_cpu", unit="% of a core", target=3, measure=lambda s: idle(s).cpu_percent),
     Figure(name="stop", unit="s", target=8, measure=lambda s: idle(s).stop_seconds),
+    Figure(name="restart", unit="s", target=3, measure=lambda _: restart()),
 )
 
 

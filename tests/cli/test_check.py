@@ -79,3 +79,16 @@ def test_a_process_says_the_same(offline: dict[str, str]) -> None:
     assert (bad.returncode, bad.stdout) == (2, "")
     assert len(bad.stderr.splitlines()) == 5
     assert bad.stderr.startswith("tests/data/broken/several-at-once.yaml:13: probes[0].interval: ")
+
+
+def test_a_ca_file_that_is_not_there_is_said_before_the_daemon_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "config" / "claude.yaml").read_text()
+    config = tmp_path / "claude.yaml"
+    config.write_text(text.replace("ca_file: null", "ca_file: /no/such/ca.pem"))
+    assert main(["check", "--config", str(config)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "/no/such/ca.pem" in told.err
+    assert len(told.err.splitlines()) == 1

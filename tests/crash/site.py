@@ -1,4 +1,4 @@
-"""The test's end of `tests.crash.child`: starts daemons, hears how they ended, leaves none behind."""
+"""The test's end of `tests.crash.child`: starts daemons, hears how they ended, leaves none."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ class Site:
             "steps": str(stage.path.with_suffix(".steps")),
             "log": str(stage.path.with_suffix(".log")),
         }
-        started = self.orders[number] = asyncio.get_running_loop().create_future()
+        started: asyncio.Future[Life] = asyncio.get_running_loop().create_future()
+        self.orders[number] = started
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(order).encode() + b"\n")
         await self.process.stdin.drain()

@@ -210,9 +210,11 @@ class Stage:
 
     def ask(self, question: str) -> list[tuple[Any, ...]] | None:
         """Rows of the database as any reader sees them; None while there is none to read."""
-        with contextlib.suppress(sqlite3.Error):
-            with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as db:
-                return db.execute(question).fetchall()
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as database,
+        ):
+            return database.execute(question).fetchall()
         return None
 
 

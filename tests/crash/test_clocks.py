@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,7 +59,7 @@ def test_an_incident_outlives_a_step_and_closes(step: float, at: float) -> None:
     story = Story(plan_of(*hellos(4), controls=2), world=outage)
     story.controls = story.bursts = True
     story.play(at + 30)
-    assert [event.type for event in story.events][0] is EventType.OPENED
+    assert story.events[0].type is EventType.OPENED
     story.wall_shift = step
     story.play(1800)
     told = [event.type for event in story.events if event.type is not EventType.UPDATED]
@@ -99,7 +99,7 @@ class Tape:
 
     effects: list[Effect] = field(default_factory=list)
 
-    def publish(self, effects: tuple[Effect, ...]) -> None:
+    def publish(self, effects: Sequence[Effect]) -> None:
         """Keep them."""
         self.effects += effects
 

@@ -1,7 +1,7 @@
 """The container image, built from the Dockerfile and held to what the docs promise of it.
 
-The work is done by `.ci/image`, so that a person sees the same by `make image`. It reaches the package
-index and, the first time, a Debian mirror.
+The work is done by `.ci/image`, so that a person sees the same by `make image`. It reaches the
+package index and, the first time, a Debian mirror.
 """
 
 from __future__ import annotations

@@ -249,3 +249,22 @@ def test_other_models_still_take_a_temperature() -> None:
 )
 def test_a_wrong_method_is_405(request_: SimRequest) -> None:
     assert ask(request_).status == 405
+
+
+def test_a_page_behind_an_unknown_model_is_refused() -> None:
+    answer = ask(get(f"{API}/v1/models?after_id=claude-x", **KEYED))
+
+    assert error(answer) == (400, "invalid_request_error", "after_id: claude-x is no model")
+
+
+@pytest.mark.parametrize("tokens", [0, -1, "16", None])
+def test_a_message_of_no_length_is_refused(tokens: object) -> None:
+    status, _, message = error(ask(post(f"{API}/v1/messages", {**ASKED, "max_tokens": tokens})))
+
+    assert (status, message[:10]) == (400, "max_tokens")
+
+
+def test_an_alias_is_answered_by_the_model_it_stands_for() -> None:
+    answer = ask(post(f"{API}/v1/messages", {**ASKED, "model": "claude-haiku-4-5"}))
+
+    assert json.loads(answer.body)["model"] == "claude-haiku-4-5-20251001"
