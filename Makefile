@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check integration image fix bench clean
+.PHONY: help run test demo backtest check integration image fix bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -16,6 +16,9 @@ test: $(READY) ## every suite but those that need other programs: they are make 
 
 demo: $(READY) ## a past outage against the whole daemon: no network, no key
 	@$(BIN)/python -m monitor demo
+
+backtest: $(READY) ## the whole library of outages against the thresholds
+	@$(BIN)/python -m monitor backtest
 
 check: $(READY) ## the gate: format, lint, types, layers, lock, spelling, tests with coverage
 	@.ci/check

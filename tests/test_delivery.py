@@ -73,7 +73,7 @@ def test_the_bound_of_the_wait_doubles_up_to_five_minutes(failures: int, bound: 
 
 
 def test_the_wait_is_drawn_from_the_whole_range_below_its_bound() -> None:
-    rng = random.Random(7)  # noqa: S311  # jitter is no secret
+    rng = random.Random(7)  # jitter is no secret
     waits = [backoff(POLICY, 10, rng) for _ in range(500)]
     assert 0 <= min(waits) < 10
     assert 290 < max(waits) <= 300

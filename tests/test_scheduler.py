@@ -36,7 +36,7 @@ class FakeGauge(Gauge):
 
     def __init__(self) -> None:
         self.skips: list[tuple[str, str]] = []
-        self.lates: list[float] = []
+        self.lateness: list[float] = []
         self.lags: list[float] = []
         self.lagged = asyncio.Event()
 
@@ -46,7 +46,7 @@ class FakeGauge(Gauge):
 
     @override
     def late(self, seconds: float) -> None:
-        self.lates.append(seconds)
+        self.lateness.append(seconds)
 
     @override
     def loop_lag(self, seconds: float) -> None:
@@ -320,7 +320,7 @@ async def test_a_beat_begins_a_run_and_tells_how_late_it_was() -> None:
     async with stand.serving():
         await stand.strike("a", late=0.25, missed=2)
     assert stand.runs.begun == [("a", Origin.SCHEDULED)]
-    assert stand.gauge.lates == [0.25]
+    assert stand.gauge.lateness == [0.25]
     assert stand.gauge.skips == [("a", "late"), ("a", "late")]
 
 
@@ -429,7 +429,7 @@ async def test_control_targets_are_asked_once_at_a_time() -> None:
         await stand.clock.advance(0.0)
         await stand.strike("control targets")
         assert stand.runs.controls == 2
-    assert stand.gauge.lates == []
+    assert stand.gauge.lateness == []
 
 
 async def test_a_run_that_crashes_is_logged_and_does_not_end_the_others() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -43,16 +43,17 @@ def play(config: Config, scenario: Scenario, seed: int) -> Playing:
 
 def play_all(
     config: Config, scenarios: Sequence[Scenario], seeds: int, workers: int
-) -> list[Playing]:
-    """Every scenario with each of the seeds 0 to `seeds` - 1, in that order.
+) -> Iterator[Playing]:
+    """Every scenario with each of the seeds 0 to `seeds` - 1, in that order, as they are played.
 
     `workers` processes share the work; 1 stays in this one.
     """
     work = [(config, scenario, seed) for scenario in scenarios for seed in range(seeds)]
-    if workers <= 1 or len(work) == 1:
-        return [play(*one) for one in work]
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        return list(pool.map(_play, work))
+    if workers <= 1 or len(work) <= 1:
+        yield from map(_play, work)
+        return
+    with ProcessPoolExecutor(min(workers, len(work)), mp_context=get_context("fork")) as pool:
+        yield from pool.map(_play, work)
 
 
 def _play(work: tuple[Config, Scenario, int]) -> Playing:

@@ -10,15 +10,23 @@ so the plan follows the recording, by the means of a reload: a probe takes part 
 on until it has been silent for an hour in which others ran. Who takes part from the start is known
 from looking ahead a few minutes.
 
+Nor was it made by this engine: the extra runs that one asks for while something is wrong may not be
+in it, or stand elsewhere. So the engine is told to expect none, and where a probe ran more rarely
+than the configuration says it is told that interval; otherwise it would wait for ever for the runs
+that let an incident close.
+
 A stretch without any run is a gap: the daemon was off, and time is not told to the engine.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import median
 
 from monitor.backtest.runs import RecordedRun
 from monitor.core.effects import Announce, Effect, Judged
@@ -43,6 +51,8 @@ AHEAD_RUNS_MAX = 20_000
 """How far is looked ahead for the probes of the recording."""
 SILENT_SECONDS = 3600.0
 """After so long without a run a probe takes part no longer; ten of its intervals at least."""
+SLOWED = 1.2
+"""A probe that takes this many of its intervals from run to run keeps another interval."""
 TIMINGS_MAX = 10_000
 UNANSWERED = frozenset(
     {
@@ -66,8 +76,8 @@ class Played:
     Attributes:
         events: all that was announced.
         runs: how many there were.
-        gaps: stretches without any run: their starts and seconds, the longest `GAPS_MAX` of them.
-        gap_count: how many gaps there were in all.
+        gap_count, gap_seconds: how many stretches without any run there were, and their sum.
+        longest_gap: start and seconds of the longest of them.
         absent: enabled probes of the configuration of which there was no run.
         first, last: the start of the first run and of the last; None without one.
     """
@@ -88,14 +98,14 @@ class Playback:
     def __init__(self, plan: Plan, policy: Policy) -> None:
         """A calm engine."""
         self.played = Played()
-        self._policy = policy
+        self._policy = replace(policy, cadence=math.inf)
         self._plan = plan
         self._probes = {probe.name: probe for probe in plan.probes}
         self._gap = _gap(plan)
         self._engine = Engine(plan, policy)
         self._ahead: list[RecordedRun] = []
         self._begun = False
-        self._origin = datetime.min
+        self._origin = datetime.min.replace(tzinfo=UTC)
         self._seen: dict[str, float] = {}
         self._silent: set[str] = set()
         self._waiting: list[tuple[float, int, Judged]] = []
@@ -146,6 +156,7 @@ class Playback:
         if not ahead:
             return
         self._origin = self.played.first = ahead[0].at
+        self._probes |= _slowed(self._probes, ahead)
         self._silent = self._probes.keys() - {run.probe for run in ahead}
         self._engine = Engine(self._present(), self._policy)
         for run in ahead:
@@ -255,7 +266,7 @@ class Playback:
 
     def _present(self) -> Plan:
         """The plan with the probes that take part."""
-        return replace(self._plan, probes=tuple(map(self._as_recorded, self._plan.probes)))
+        return replace(self._plan, probes=tuple(map(self._as_recorded, self._probes.values())))
 
     def _as_recorded(self, probe: ProbePlan) -> ProbePlan:
         return replace(probe, disabled=_ABSENT if probe.name in self._silent else None)
@@ -272,6 +283,20 @@ class Playback:
         for effect in effects:
             if isinstance(effect, Announce):
                 self.played.events.append(effect.event)
+
+
+def _slowed(probes: Mapping[str, ProbePlan], runs: Iterable[RecordedRun]) -> dict[str, ProbePlan]:
+    """The probes that run more rarely in `runs` than they should, with the interval they keep."""
+    starts: dict[str, list[datetime]] = {}
+    for run in runs:
+        starts.setdefault(run.probe, []).append(run.at)
+    slowed: dict[str, ProbePlan] = {}
+    for name, moments in starts.items():
+        gaps = [(after - before).total_seconds() for before, after in pairwise(moments)]
+        interval = median(gaps) if gaps else 0.0
+        if interval > SLOWED * probes[name].interval:
+            slowed[name] = replace(probes[name], interval=interval)
+    return slowed
 
 
 def _gap(plan: Plan) -> float:

@@ -214,17 +214,20 @@ def _seconds(value: Any) -> float:
 
 
 def _not_json(line: bytes, error: Exception) -> str:
+    why = "is no JSON: a number is too long"
     if not line.strip():
-        return "is empty"
-    if isinstance(error, RecursionError):
-        return "is nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return f"is not UTF-8, from byte {error.start + 1} on"
-    if not line.endswith(b"\n"):
-        return "is no JSON, and the last line has no end: was the file cut short?"
-    if isinstance(error, json.JSONDecodeError):
-        return f"is no JSON: {error.msg} at column {error.colno}"
-    return "is no JSON: a number is too long"
+        why = "is empty"
+    elif line.startswith(_BOM):
+        why = "begins with a byte order mark, as only the first line may"
+    elif isinstance(error, RecursionError):
+        why = "is nested too deeply"
+    elif isinstance(error, UnicodeDecodeError):
+        why = f"is not UTF-8, from byte {error.start + 1} on"
+    elif not line.endswith(b"\n"):
+        why = "is no JSON, and the last line has no end: was the file cut short?"
+    elif isinstance(error, json.JSONDecodeError):
+        why = f"is no JSON: {error.msg} at column {error.colno}"
+    return why
 
 
 def _unknown(what: str, value: Any, known: Collection[str]) -> str:

@@ -50,6 +50,8 @@ class Score:
     rows: tuple[Row, ...]
     missed: tuple[str, ...]
     runs: int
+    lead: float | None = None
+    """From the first opening of all to the vendor's first word on any component that opened."""
 
 
 def score(scenario: Scenario, events: Sequence[Event], runs: int, seed: int) -> Score:
@@ -67,7 +69,17 @@ def score(scenario: Scenario, events: Sequence[Event], runs: int, seed: int) -> 
         rows=tuple(rows),
         missed=tuple(_missed(scenario, incidents)),
         runs=runs,
+        lead=_lead(scenario, incidents),
     )
+
+
+def _lead(scenario: Scenario, incidents: Sequence[Incident]) -> float | None:
+    """How far ahead of the vendor's page we were, as one figure for the whole scenario."""
+    names = {name for incident in incidents for name in incident.names}
+    words = [at for at in (vendors_word(scenario, name) for name in names) if at is not None]
+    if not words:
+        return None
+    return _since(min(incident.opened_at for incident in incidents), min(words))
 
 
 def _row(scenario: Scenario, incident: Incident, component: str) -> Row:
@@ -136,6 +148,9 @@ def _expectation(
         missed.append(f"{names}: opened before the impact")
     if len(touching) > 1:
         missed.append(f"{names}: {len(touching)} incidents, expected one")
+    cause = str(touching[-1].cause)
+    if expected.cause and cause not in expected.cause:
+        missed.append(f"{names}: cause {cause}, expected {' or '.join(expected.cause)}")
     return missed + _closing(scenario.impact.end, names, expected, touching[-1])
 
 

@@ -14,7 +14,17 @@ from collections.abc import Sequence
 from monitor import __version__
 from monitor.refusal import Refusal
 
-COMMANDS = ("run", "check", "probe", "demo", "simulate", "backtest", "schema", "health")
+COMMANDS = (
+    "run",
+    "check",
+    "probe",
+    "demo",
+    "simulate",
+    "backtest",
+    "export-runs",
+    "schema",
+    "health",
+)
 EXIT_UNUSABLE = 2
 
 

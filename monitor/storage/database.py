@@ -221,6 +221,43 @@ async def open_database(url: str) -> Database:
     return database
 
 
+async def open_to_read(url: str) -> Database:
+    """Open the database at `url` for questions alone: a daemon that writes it is not disturbed.
+
+    Nothing is created and nothing migrated, and no lock is taken.
+
+    Raises:
+        StorageError: there is none, it cannot be read, or its schema is another version's.
+    """
+    path = file_of(url)
+    database = Database(_engine(path, uri=_uri_to_read(path)), path)
+    try:
+        async with database.reading() as connection:
+            await connection.run_sync(_check_revision, path)
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+def _uri_to_read(path: str) -> str:
+    """The URI by which SQLite opens an existing file to read only."""
+    if path == MEMORY or not Path(path).is_file():
+        message = f"{path} is no database file: has the daemon run with this storage.url?"
+        raise StorageError(message, transient=False)
+    return f"{Path(path).absolute().as_uri()}?mode=ro"
+
+
+def _check_revision(connection: Connection, place: str) -> None:
+    found = _revision(connection)
+    if found != REVISION:
+        message = (
+            f"{place} is of another version (schema {found or 'none'}, not {REVISION}): "
+            "start this version's daemon on it first, or use the version that wrote it"
+        )
+        raise StorageError(message, transient=False)
+
+
 def file_of(url: str) -> str:
     """The file that a URL of the config names; `MEMORY` for a database in memory.
 
@@ -256,7 +293,7 @@ def make_folder(path: str) -> None:
         raise StorageError(message) from error
 
 
-def _engine(path: str) -> AsyncEngine:
+def _engine(path: str, *, uri: str | None = None) -> AsyncEngine:
     """The one engine.
 
     A database in memory belongs to its connection, so it gets exactly one, and whoever needs it
@@ -264,7 +301,7 @@ def _engine(path: str) -> AsyncEngine:
     """
 
     async def connect() -> aiosqlite.Connection:
-        return await _connect(path)
+        return await _connect(uri or path, read_only=uri is not None)
 
     in_memory = path == MEMORY
     engine = create_async_engine(
@@ -280,12 +317,12 @@ def _engine(path: str) -> AsyncEngine:
     return engine
 
 
-async def _connect(path: str) -> aiosqlite.Connection:
+async def _connect(path: str, *, read_only: bool) -> aiosqlite.Connection:
     """A connection that leaves transactions to us; closed again if it cannot be set up.
 
     Pragmas go here and not into a pool event, which would leave a half-made connection open.
     """
-    connection = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    connection = aiosqlite.connect(path, uri=read_only, isolation_level=None, timeout=BUSY_SECONDS)
     thread = connection._thread  # noqa: SLF001  # as SQLAlchemy's own creator does
     # It must not keep a process alive that died without closing its database.
     thread.daemon = True
@@ -297,7 +334,9 @@ async def _connect(path: str) -> aiosqlite.Connection:
         raise
     try:
         await connection.executescript(
-            "PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            "PRAGMA query_only=ON;"
+            if read_only
+            else "PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
             f" PRAGMA journal_size_limit={LOG_BYTES_MAX};"
         )
     except BaseException:

@@ -6,7 +6,7 @@ while the writer is retrying; each raises `StorageError` when the database canno
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -29,6 +29,7 @@ QUEUE_RUNS_MAX: Final = 50_000
 """Quiet runs that may wait: a day of a default plan, some 40 MB."""
 
 READ_RUNS_MAX: Final = 100_000
+PAGE_RUNS: Final = 2_000
 STOP_SECONDS: Final = 3.0
 
 
@@ -102,6 +103,31 @@ class Store:
     async def runs_since(self, at: datetime, limit: int = READ_RUNS_MAX) -> list[StoredRun]:
         """Runs that started at `at` or later, by their start; the last `limit` of them."""
         return await self._runs(runs.c.at >= at, limit=limit)
+
+    async def runs_between(
+        self, since: datetime, until: datetime, page: int = PAGE_RUNS
+    ) -> AsyncGenerator[list[StoredRun], None]:
+        """Runs that started from `since` until before `until`, oldest first, a page at a time.
+
+        Each page is a transaction of its own, so that a long reading does not hold back the
+        clearing of the write-ahead log; a run that is stored meanwhile, late and before where the
+        reading has come to, is not in it.
+        """
+        place = (since, -1)
+        while True:
+            at, number = place
+            rows = await self._database.rows(
+                select(runs.c.id, *STORED_RUN)
+                .where(runs.c.vantage == self._vantage, runs.c.at >= at, runs.c.at < until)
+                .where(or_(runs.c.at > at, runs.c.id > number))
+                .order_by(runs.c.at, runs.c.id)
+                .limit(page)
+            )
+            if rows:
+                yield [stored_run(row) for row in rows]
+            if len(rows) < page:
+                return
+            place = (rows[-1]["at"], rows[-1]["id"])
 
     async def recent_runs(self, probe: str, limit: int) -> list[StoredRun]:
         """The last `limit` runs of `probe`, newest first."""

@@ -29,6 +29,8 @@ from monitor.simulation.exchange import SimResponse, Transport
 from monitor.simulation.scenario import Scenario, load_scenario, parse_scenario
 from monitor.simulation.world import World
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 IMPACT = datetime(2026, 4, 28, 17, 34, tzinfo=UTC)
 END = datetime(2026, 4, 28, 18, 52, tzinfo=UTC)

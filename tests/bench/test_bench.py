@@ -45,6 +45,17 @@ def test_a_figure_past_its_target_is_missed_and_the_table_says_so(
     assert "MISSED" in capsys.readouterr().out.splitlines()[1]
 
 
+def test_of_a_speed_the_target_is_the_least(tmp_path: Path) -> None:
+    code, rows = run(
+        tmp_path / "b.json",
+        bench.Figure(name="fast", unit="1/s", target=10, measure=lambda _: 11.0, least=True),
+        bench.Figure(name="slow", unit="1/s", target=10, measure=lambda _: 9.0, least=True),
+    )
+    assert code == 1
+    assert isinstance(rows, list)
+    assert [row["pass"] for row in rows] == [True, False]
+
+
 def test_a_figure_that_breaks_is_missed_without_hiding_the_others(tmp_path: Path) -> None:
     code, rows = run(tmp_path / "b.json", BROKEN, figure("other", 1, 2))
     assert code == 1

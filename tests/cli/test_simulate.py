@@ -63,7 +63,7 @@ def test_an_odd_number_is_one_line_and_exit_2(
 def test_an_unknown_scenario_is_one_line_with_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["simulate", "--scenario", "2026-04-29"]) == 2
+    assert main(["simulate", "--scenario", "2026-04-28x"]) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert "2026-04-28" in said

@@ -81,7 +81,7 @@ class Steps:
         event.listen(Engine, "before_cursor_execute", self._before)
         event.listen(Engine, "after_cursor_execute", self._after)
         event.listen(Engine, "commit", self._commit)
-        event.listen(Pool, "checkin", self._given_back)
+        event.listen(Pool, "reset", self._given_back)
 
     def _actor(self, connection: Connection) -> str:
         """Whose transaction this is."""
@@ -110,7 +110,7 @@ class Steps:
         self.finishing[connection.connection.dbapi_connection] = actor
         self.reach(actor, "commit")
 
-    def _given_back(self, connection: Any, _record: Any) -> None:
+    def _given_back(self, connection: Any, *_: Any) -> None:
         """A connection is given back: its commit is done. A task of SQLAlchemy's own does that."""
         actor = self.finishing.pop(connection, None)
         if actor is None:

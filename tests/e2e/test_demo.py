@@ -14,6 +14,8 @@ import pytest
 from monitor.simulation import Scenario, load_scenario
 from tests.e2e.processes import ROOT, running, without_settings
 
+pytestmark = pytest.mark.slow
+
 OPENED_WITHIN = timedelta(seconds=180)
 CLOSED_WITHIN = timedelta(minutes=15)
 COLUMNS = 80

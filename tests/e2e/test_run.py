@@ -24,6 +24,8 @@ from aiohttp.test_utils import TestServer
 from tests.e2e.configs import SHIPPED, one_probe
 from tests.e2e.processes import Program, ran, running, without_settings
 
+pytestmark = pytest.mark.slow
+
 STOP_SECONDS = 8.0
 """What SIGTERM may take."""
 

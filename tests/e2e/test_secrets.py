@@ -41,6 +41,8 @@ from tests.e2e.configs import shipped_on, written
 from tests.fakes.receiver import Receiver, receiving, status
 from tests.simulation.worlds import a_scenario
 
+pytestmark = pytest.mark.slow
+
 RNG = random.Random(20260428)
 KEY = "planted" + RNG.randbytes(20).hex()
 TOKEN = "token" + RNG.randbytes(20).hex()

@@ -18,6 +18,7 @@ from monitor.storage.database import (
     insert_new,
     insert_or_replace,
     open_database,
+    open_to_read,
 )
 from monitor.storage.tables import engine_state
 from tests.factories import NOON
@@ -58,6 +59,32 @@ async def test_what_was_written_is_there_when_it_is_opened_again(path: Path) -> 
     second = await open_database(f"sqlite:///{path}")
     assert await bodies(second) == [b"1"]
     await second.close()
+
+
+async def test_a_database_that_is_opened_to_read_takes_no_write(path: Path) -> None:
+    url = f"sqlite:///{path}"
+    writer = await open_database(url)
+    async with writer.writing() as connection:
+        await connection.execute(a_state())
+    reader = await open_to_read(url)
+    assert await bodies(reader) == [b"1"]
+    with pytest.raises(StorageError, match="may not be written"):
+        async with reader.writing() as connection:
+            await connection.execute(a_state("other"))
+    async with writer.writing() as connection:
+        await connection.execute(a_state("another", b"2"))
+    assert await bodies(reader) == [b"2", b"1"]
+    await reader.close()
+    await writer.close()
+
+
+@pytest.mark.parametrize("name", ["", "gone.db", "folder"])
+async def test_what_is_not_there_cannot_be_read_and_is_not_made(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    url = f"sqlite:///{tmp_path / name}" if name else "sqlite://"
+    with pytest.raises(StorageError, match="is no database file: has the daemon run"):
+        await open_to_read(url)
+    assert os.listdir(tmp_path) == ["folder"]  # noqa: PTH208  # pathlib may not be asked in a loop
 
 
 async def test_the_file_keeps_a_log_and_holds_foreign_keys(in_file: Database) -> None:

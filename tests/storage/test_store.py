@@ -163,6 +163,27 @@ async def test_a_run_comes_back_with_all_that_a_window_or_a_page_needs(
         ]
 
 
+async def test_runs_between_two_moments_come_oldest_first_in_pages(
+    database: Database, running: Running
+) -> None:
+    """A page may end between two runs of one moment."""
+    async with running(database) as store, running(database, "elsewhere") as other:
+        for number, second in enumerate((30, -1, 0, 10, 10, 10, 20)):
+            store.run(a_judged(run_id=str(number), at=NOON + timedelta(seconds=second)))
+        other.run(a_judged(run_id="theirs", at=NOON))
+        await store.flush()
+        await other.flush()
+        until = NOON + timedelta(seconds=30)
+        for page in (1, 2, 3, 5, 100):
+            pages = [
+                [run.run_id for run in found]
+                async for found in store.runs_between(NOON, until, page)
+            ]
+            assert [run for found in pages for run in found] == ["2", "3", "4", "5", "6"]
+            assert all(len(found) <= page for found in pages)
+        assert [found async for found in store.runs_between(until, NOON)] == []
+
+
 async def test_runs_since_a_moment_come_by_their_start(
     database: Database, running: Running
 ) -> None:
