@@ -27,7 +27,7 @@ REQUIRE = "CLAUDE_UPTIME_REQUIRE_INTEGRATION"
 SKIP = "CLAUDE_UPTIME_SKIP_INTEGRATION"
 
 hypothesis.settings.register_profile(
-    "quick", max_examples=50, deadline=None, print_blob=True, database=None
+    "quick", max_examples=25, deadline=None, print_blob=True, database=None
 )
 hypothesis.settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("quick")

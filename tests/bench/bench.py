@@ -1,8 +1,8 @@
 """What the daemon costs, measured against its targets: `make bench`.
 
 Every figure is one function here, listed in `FIGURES` with its unit and its target: the most it may
-be, or the least. A figure that cannot be measured is written down without a value and counts as missed. The
-result goes into `build/bench.json` as a list of `{figure, value, unit, target, pass}`.
+be, or the least. A figure that cannot be measured is written down without a value and counts as
+missed. The result goes into `build/bench.json` as a list of `{figure, value, unit, target, pass}`.
 """
 
 from __future__ import annotations
