@@ -51,7 +51,7 @@ class Score:
     missed: tuple[str, ...]
     runs: int
     lead: float | None = None
-    """From the first opening of all to the vendor's first word on any component that opened."""
+    """From the first opening of all to the vendor's first post, whichever component it names."""
 
 
 def score(scenario: Scenario, events: Sequence[Event], runs: int, seed: int) -> Score:
@@ -74,12 +74,15 @@ def score(scenario: Scenario, events: Sequence[Event], runs: int, seed: int) -> 
 
 
 def _lead(scenario: Scenario, incidents: Sequence[Incident]) -> float | None:
-    """How far ahead of the vendor's page we were, as one figure for the whole scenario."""
-    names = {name for incident in incidents for name in incident.names}
-    words = [at for at in (vendors_word(scenario, name) for name in names) if at is not None]
-    if not words:
+    """How far ahead of the vendor's page we were, as one figure for the whole scenario.
+
+    Against the first post of all, also where it names no component yet: that is when a reader of
+    the page could know.
+    """
+    posts = [post.at for post in scenario.timeline]
+    if not posts or not incidents:
         return None
-    return _since(min(incident.opened_at for incident in incidents), min(words))
+    return _since(min(incident.opened_at for incident in incidents), min(posts))
 
 
 def _row(scenario: Scenario, incident: Incident, component: str) -> Row:

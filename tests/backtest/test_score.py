@@ -62,7 +62,7 @@ def test_an_expected_incident_is_measured_against_the_impact() -> None:
     (row,) = found.rows
     assert row.component == "api"
     assert (row.detected, row.onset_error, row.end_error, row.closed) == (60, 5, 2, 120)
-    assert (row.lead, found.lead) == (540, 540)
+    assert (row.lead, found.lead) == (540, 0)
     assert (row.cause, row.reopens, row.false) == ("auth_error", 1, False)
 
 
@@ -142,4 +142,8 @@ def test_the_lead_of_a_scenario_is_from_the_first_opening() -> None:
             components=(Impact(component="api", state=State.MAJOR_OUTAGE, since=START),),
         ),
     ]
-    assert scored(*both).lead == 570
+    assert scored(*both).lead == 30
+
+
+def test_a_vendor_that_posted_first_was_ahead_of_us() -> None:
+    assert scored(incident("api", opened=300)).lead == -240
