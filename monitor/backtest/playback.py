@@ -53,7 +53,9 @@ SILENT_SECONDS = 3600.0
 """After so long without a run a probe takes part no longer; ten of its intervals at least."""
 SLOWED = 1.2
 """A probe that takes this many of its intervals from run to run keeps another interval."""
+VERDICTS_MAX = 1_000
 TIMINGS_MAX = 10_000
+"""How many of each are kept, because the same ones come again and again."""
 UNANSWERED = frozenset(
     {
         Outcome.TIMEOUT,
@@ -65,6 +67,11 @@ UNANSWERED = frozenset(
     }
 )
 """Outcomes in which no answer of the vendor came, where a line does not say it."""
+
+_ANSWERED = {
+    outcome: counts_as(outcome) is Counts.GOOD or outcome not in UNANSWERED for outcome in Outcome
+}
+"""Whether an answer came, where a line does not say it: looked up for every run."""
 
 _ABSENT = "the recording has no run of it"
 
@@ -111,7 +118,7 @@ class Playback:
         self._waiting: list[tuple[float, int, Judged]] = []
         self._started = self._ticked = self._looked = 0.0
         self._quiet = False
-        self._verdicts: dict[tuple[Outcome, bool], Verdict] = {}
+        self._verdicts: dict[tuple[Outcome, bool, str], Verdict] = {}
         self._timings: dict[float, Timings] = {}
         self._answers = {True: Answer(status=200, vendor=True), False: None}
 
@@ -184,12 +191,14 @@ class Playback:
     def _judged(self, run: RecordedRun, started: float) -> Judged:
         outcome, seconds, answered = run.outcome, run.seconds, run.answered
         if answered is None:
-            answered = counts_as(outcome) is Counts.GOOD or outcome not in UNANSWERED
-        verdict = self._verdicts.get((outcome, answered))
-        if verdict is None or run.reason:
+            answered = _ANSWERED[outcome]
+        key = (outcome, answered, run.reason)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            if len(self._verdicts) >= VERDICTS_MAX:
+                self._verdicts.clear()
             verdict = Verdict(outcome=outcome, reason=run.reason, answered=answered)
-            if not run.reason:
-                self._verdicts[outcome, answered] = verdict
+            self._verdicts[key] = verdict
         timings = self._timings.get(seconds)
         if timings is None:
             if len(self._timings) >= TIMINGS_MAX:
@@ -214,7 +223,8 @@ class Playback:
         if not self._quiet and when - self._ticked > IDLE_TICK_SECONDS:
             self._wait(when)
         judged = heapq.heappop(self._waiting)[2]
-        effects = self._engine.take(judged, self._moment(when))
+        wall = self._origin + timedelta(seconds=when)
+        effects = self._engine.take(judged, Moment(mono=when, wall=wall))
         if len(effects) > 1:
             self._note(effects)
             self._quiet = False

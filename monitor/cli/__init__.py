@@ -10,7 +10,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 from monitor import __version__
 from monitor.refusal import Refusal
@@ -27,8 +26,6 @@ COMMANDS = (
     "health",
 )
 EXIT_UNUSABLE = 2
-HELP_COLUMN = 28
-"""Where the sentences begin: right of the longest name."""
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -40,7 +37,6 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="claude-uptime",
         description="Watches claude.ai, the Claude Console, API, Code, Cowork and Government.",
-        formatter_class=partial(argparse.HelpFormatter, max_help_position=HELP_COLUMN),
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

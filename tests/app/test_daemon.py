@@ -27,6 +27,8 @@ from monitor.storage.store import Store
 from tests.app.house import KEY, LIMIT, SECRET, SwitchedWorld, Watch, a_house
 from tests.factories import NOON, a_judged
 
+pytestmark = pytest.mark.slow
+
 STOP_SECONDS = 8.0
 """Contract: SIGTERM stops the daemon within this."""
 

@@ -17,6 +17,8 @@ from monitor.cli import main
 from tests.e2e.processes import ROOT, without_settings
 from tests.factories import NOON
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ROOT / "config" / "claude.yaml"
 TOO_HIGH = ROOT / "tests" / "data" / "thresholds-too-high.yaml"
 PROBES = [probe["name"] for probe in yaml.safe_load(CONFIG.read_text())["probes"]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-from time import perf_counter
 
 import aiohttp
 import pytest
@@ -125,37 +124,6 @@ async def test_one_scrape_at_a_time_in_a_thread_of_its_own(
     assert [done.result() for done in scrapes] == [200] * 20
     assert recorder.together == 1
     assert recorder.threads == {"scrape"}
-
-
-async def test_a_scrape_of_the_default_size_stalls_the_loop_but_briefly(
-    start: Start, client: aiohttp.ClientSession, daemon: FakeDaemon
-) -> None:
-    """Written on the loop it would take tens of milliseconds; the thread leaves it a share."""
-    url = await start()
-    gaps: list[float] = []
-    stop = asyncio.Event()
-    text = ""
-
-    async def heartbeat() -> None:
-        loop = asyncio.get_running_loop()
-        while not stop.is_set():
-            before = perf_counter()
-            turn = loop.create_future()
-            loop.call_later(0.001, turn.set_result, None)
-            await turn
-            gaps.append(perf_counter() - before)
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(heartbeat())
-        for _ in range(10):
-            async with client.get(f"{url}/metrics", headers={"Accept": PROMETHEUS_2}) as response:
-                text = await response.text()
-        stop.set()
-    assert text.endswith("# EOF\n")
-    gaps.sort()
-    # A shared machine stalls too: so the bulk is looked at, and the worst has room.
-    assert gaps[len(gaps) // 2] < 0.02
-    assert gaps[-1] < 0.5
 
 
 async def test_a_source_that_fails_is_a_500_and_the_next_scrape_works(
