@@ -1,4 +1,4 @@
-"""`schema`: the JSON Schema of the configuration, for editors."""
+"""`schema`: the JSON Schema of the configuration or of a scenario, for editors."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import argparse
 import json
 from typing import Any
 
-from monitor.config.schema import json_schema
+from monitor.config import schema as configuration
+from monitor.simulation import scenario
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser("schema", help="print the configuration's JSON Schema")
+    parser.add_argument(
+        "--scenario", action="store_true", help="the schema of a scenario file instead"
+    )
     parser.set_defaults(act=act)
 
 
-def act(_options: argparse.Namespace) -> int:
+def act(options: argparse.Namespace) -> int:
     """Print it."""
-    print(json.dumps(json_schema(), indent=2))
+    document = scenario.json_schema() if options.scenario else configuration.json_schema()
+    print(json.dumps(document, indent=2))
     return 0
