@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor import probes
@@ -43,23 +44,17 @@ def plan(config: Config, salt: bytes) -> Plan:
 
 def _probe(config: Config, spec: ProbeSpec, original: ProbeSpec, salt: bytes) -> ProbePlan:
     kind = next(kind for kind in probes.kinds() if kind.name == spec.kind)
-    return ProbePlan(
-        name=spec.name,
-        kind=spec.kind,
-        depth=spec.depth,
-        components=spec.components,
-        interval=spec.interval,
-        timeout=spec.timeout,
+    planned = probes.plan_of(
+        kind,
+        spec,
+        credential_fingerprint=fingerprint(config, spec.credential, salt),
+        disabled=_disabled(config, spec),
+    )
+    return replace(
+        planned,
         soft_deadline=min(spec.soft_deadline, spec.timeout),
-        latency_objective=spec.latency_objective or spec.soft_deadline,
-        credential=fingerprint(config, spec.credential, salt),
-        credential_name=spec.credential,
-        model=kind.model(spec),
-        burst=spec.burst,
-        paid=kind.paid(spec),
         # Of the real target: a stand-in on loopback must be judged as what it stands for.
         answered_means_vendor=kind.answered_means_vendor(original),
-        disabled=_disabled(config, spec),
     )
 
 

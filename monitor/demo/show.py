@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from monitor.app import Daemon
+from monitor.backtest.library import with_simulated_keys
 from monitor.backtest.outcome import document, newest, stamp
 from monitor.clock import ScaledClock
-from monitor.config.schema import Config, CredentialSpec
+from monitor.config.schema import Config
 from monitor.core.effects import Announce, Effect, Judged
 from monitor.core.incident import Event, Incident
 from monitor.demo.narration import Narrator
 from monitor.demo.receiver import Receipt, Receiver
 from monitor.notify.webhook import WebhookSpec
 from monitor.simulation import Scenario, World
-from monitor.simulation.phases import SIMULATED_KEY_PREFIX
 from monitor.simulation.server import SimulatedClaude
 from monitor.spec import Secret
 
@@ -138,10 +138,6 @@ class Demo:
             }
         )
         update: dict[str, Any] = {
-            "credentials": {
-                name: CredentialSpec(api_key=Secret(f"{SIMULATED_KEY_PREFIX}{name}"))
-                for name in self._config.credentials
-            },
             "egress": self._config.egress.model_copy(update={"proxy": None, "ca_file": None}),
             "storage": self._config.storage.model_copy(
                 update={"url": f"sqlite:///{folder / 'demo.db'}"}
@@ -150,7 +146,7 @@ class Demo:
             "notifiers": (webhook,),
             "maintenance": (),
         }
-        return self._config.rebased(claude.base_url).model_copy(update=update)
+        return with_simulated_keys(self._config).rebased(claude.base_url).model_copy(update=update)
 
     def outcome(self) -> dict[str, Any]:
         """What `backtest --json` prints, in scenario time, and what the receiver saw."""
