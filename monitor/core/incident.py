@@ -124,6 +124,39 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Between which two moments an estimated one lies, at about 95 %."""
+
+    earliest: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderNote:
+    """What the vendor's own page says beside an incident of ours. Never evidence.
+
+    Attributes:
+        indicator: the page's overall word: `none`, `minor`, `major`, `critical`, `maintenance`.
+        incident_url: the page of the vendor's incident that fits ours, if there is one.
+        posted_at: when the vendor's first word on it was posted.
+        lead_seconds: from our opening to that post; negative when the vendor spoke first.
+    """
+
+    indicator: str | None = None
+    incident_url: str | None = None
+    posted_at: datetime | None = None
+    lead_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """Another route to a model and how it stands: what a failover may go to."""
+
+    name: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """What opens and closes.
 
@@ -144,6 +177,10 @@ class Incident:
         reopens: how often it came back within the time to re-open.
         sequence: number of its last event, from 1.
         evidence: counts and samples of the last decision.
+        started_between: how sure `started_at` is; None where nothing was estimated.
+        recovered_between: the same of `recovered_at`.
+        provider: what the vendor's page says meanwhile; None while it has not been read.
+        alternatives: other routes to a model, as they stood.
     """
 
     id: str
@@ -163,6 +200,10 @@ class Incident:
     reopens: int = 0
     sequence: int = 1
     evidence: Evidence
+    started_between: Interval | None = None
+    recovered_between: Interval | None = None
+    provider: ProviderNote | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
