@@ -138,9 +138,14 @@ class Board:
                         before=State.UNKNOWN if before is None else before[0],
                         after=reading.state,
                         at=now.wall,
+                        reason=reading.reason,
                     )
                 )
         return changed
+
+    def states(self) -> dict[str, State]:
+        """The state of each component as it was told last."""
+        return {name: state for name, (state, _) in self._states.items()}
 
     def view(self, now: Moment) -> tuple[ComponentView, ...]:
         """Each component as it stands now."""
