@@ -99,8 +99,6 @@ class Detector:
         self._depths = {p.name: str(p.depth) for pool in pools for p in pool.probes}
         self._heard: dict[str, float] = {}
 
-    # ------------------------------------------------------------ what comes in
-
     def heard(self, probe: str, started: float) -> None:
         """A run of `probe` ended with an answer of some kind, usable or not."""
         self._heard[probe] = max(started, self._heard.get(probe, started))
@@ -355,7 +353,9 @@ class Detector:
         )
         return self._announce(EventType.CLOSED, incident, now)
 
-    # ------------------------------------------------------------ shared
+    def stopped(self, why: str, now: Moment) -> list[Effect]:
+        """Its incident is ended by hand."""
+        return [self._end(Signal.GONE, Reason.OPERATOR, why, now)]
 
     def _current(self) -> Incident:
         """The incident that lasts.

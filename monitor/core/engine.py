@@ -252,8 +252,6 @@ class Engine:
         )
         return [SetCadence(probes=names, interval=interval)] if names else []
 
-    # ------------------------------------------------------------ time and states
-
     def _watch_clocks(self, now: Moment) -> None:
         """Wall against monotonic time: after a jump or a sleep the windows mean nothing."""
         before, self._ticked = self._ticked, now
@@ -296,6 +294,15 @@ class Engine:
             for d in self._detectors.values()
             if d.standing.incident is not None and d.standing.stage is not Stage.CALM
         )
+
+    def close_incident(self, incident_id: str, reason: str, now: Moment) -> tuple[Effect, ...]:
+        """End an open incident by an operator's word; nothing when none of that id lasts."""
+        for detector in self._detectors.values():
+            lasting = detector.standing.stage is not Stage.CALM and detector.standing.incident
+            if lasting and lasting.id == incident_id:
+                effects = self._with_cadence(detector, detector.stopped(reason, now))
+                return (*effects, *self._board.changes(now))
+        return ()
 
     # ------------------------------------------------------------ memory
 
