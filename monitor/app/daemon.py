@@ -51,8 +51,10 @@ from monitor.storage.orders import OrderBook
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.retention import prune
 from monitor.storage.store import Store
+from monitor.web.live import Hub
 from monitor.web.ports import WebDeps
 from monitor.web.server import WebError, WebServer, create_app
+from monitor.web.shapes import Shapes
 
 TICK_SECONDS = 1.0
 PRUNE_SECONDS = 3600.0
@@ -114,6 +116,7 @@ class Daemon:
             self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
         )
         self._purse = Purse(config, clock)
+        self._hub = Hub(Shapes(self.plan.vantage, config.web.external_url), clock.now)
         self._punctuality = Punctuality(self._metrics, clock)
         self._pulse = Pulse(clock, self._punctuality)
 
@@ -153,7 +156,7 @@ class Daemon:
             self._clock,
             journal=store,
             audience=audience(self.config),
-            sinks=(self._metrics, RunLog(), *self._sinks),
+            sinks=(self._metrics, RunLog(), self._hub, *self._sinks),
             watch=self._pulse,
         )
         courier = Courier(
@@ -190,7 +193,7 @@ class Daemon:
             external_url=self.config.web.external_url,
             store_errors=(StorageError,),
         )
-        return WebServer(create_app(deps), self.config.web.host, self.config.web.port)
+        return WebServer(create_app(deps, self._hub), self.config.web.host, self.config.web.port)
 
     async def _work(
         self,
