@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
-REVISION: Final = "0004"
+REVISION: Final = "0006"
 """The revision that these tables are: the head of `migrations/versions`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -197,3 +197,15 @@ orders = Table(
 
 Taken before it is carried out and done after it, so that whoever waits knows which it is.
 """
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("vantage", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("period", String, primary_key=True),
+    Column("start", UtcMicroseconds, primary_key=True),
+    Column("body", Text, nullable=False),
+    Index(None, "vantage", "period", "start"),
+)
+"""Sums of an hour or a day: `kind` is `probe` or `component`, `body` is JSON (see `rollups.py`)."""
