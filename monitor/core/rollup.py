@@ -77,7 +77,7 @@ class ProbeSums:
 
     def counted(self, counts: Counts) -> int:
         """How many runs count as good, bad or excluded."""
-        return sum(number for outcome, number in self.outcomes if counts_as(outcome) is counts)
+        return sum(number for outcome, number in self.outcomes if counts_as(outcome) == counts)
 
     @property
     def runs(self) -> int:

@@ -13,14 +13,15 @@ from aiohttp.typedefs import Handler
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; "
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+        "connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""Nothing but our own style and pictures: no script runs, whatever a page should come to show."""
+"""Nothing but our own files: what stands in a page never runs, whatever it should come to show."""
 
 VOLATILE = frozenset({"age_seconds", "duration_seconds"})
 """Members that change with every look though nothing has happened; so does the outermost `at`."""

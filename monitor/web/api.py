@@ -98,13 +98,13 @@ async def available(request: web.Request) -> web.Response:
 async def incidents(request: web.Request) -> web.Response:
     """Incidents, newest first, a page at a time; `next` leads to the older ones."""
     deps = request.app[DEPS]
-    limit, before = _limit(request), _before(request)
+    limit, before = _limit(request), before_of(request)
     rows = await deps.incidents.incidents(limit + TIES_MAX, before)
     page = cut_page(rows, limit)
     now, shapes = deps.status.status().at, _shapes(deps)
     following = None
     if len(page) < len(rows):
-        query = urlencode({"limit": limit, "before": _cursor(page[-1].opened_at)})
+        query = urlencode({"limit": limit, "before": cursor(page[-1].opened_at)})
         following = f"{deps.external_url.rstrip('/')}/api/v1/incidents?{query}"
     return tagged_response(
         {
@@ -219,7 +219,7 @@ def _head(view: StatusView) -> dict[str, str]:
     return {"vantage": view.vantage, "at": timestamp(view.at)}
 
 
-def _cursor(at: datetime) -> str:
+def cursor(at: datetime) -> str:
     """A moment to the last digit: the list goes on from it."""
     return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
@@ -246,7 +246,8 @@ def _limit(request: web.Request) -> int:
     raise _bad(text, asked="limit", allowed=f"a number from 1 to {LIMIT_MAX}")
 
 
-def _before(request: web.Request) -> datetime | None:
+def before_of(request: web.Request) -> datetime | None:
+    """The moment of `?before=`, None without; raises a 400 `Problem` for what is no moment."""
     text = request.query.get("before")
     if text is None:
         return None

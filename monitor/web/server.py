@@ -15,7 +15,17 @@ from typing import Self, cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from monitor.web import answer, api, badge, health, live, scrape, status_page, statuspage
+from monitor.web import (
+    answer,
+    api,
+    badge,
+    details,
+    health,
+    live,
+    scrape,
+    status_page,
+    statuspage,
+)
 from monitor.web.ports import DEPS, WebDeps
 from monitor.web.problem import Problem, as_problem, problem_response, wants_page
 
@@ -56,6 +66,7 @@ def create_app(deps: WebDeps, hub: live.Hub | None = None) -> web.Application:
     live.set_up(app, hub)
     statuspage.set_up(app)
     status_page.set_up(app)
+    details.set_up(app)
     return app
 
 
