@@ -52,7 +52,7 @@ class Uptime:
     """Ninety days of one component.
 
     Attributes:
-        bars: days that are not plainly operational, each with its words.
+        bars: days of which something is known and that are not plainly operational, with words.
         well: path of the operational days, drawn as one.
         figures: a word a day for the script: availability in hundredths of a percent, coverage in
             percent, minutes away; empty where nothing is known.
@@ -81,9 +81,9 @@ def uptime(days: Sequence[ComponentSums], today: datetime) -> Uptime:
     for place in range(DAYS):
         sums = known.get(first + place * DAY)
         figures.append(_figures(sums))
-        bar = None if sums is None else _day_bar(place, sums)
-        if bar is None:
-            continue
+        if sums is None or not sums.times.known:
+            continue  # the ground shows: unknown
+        bar = _day_bar(place, sums)
         if bar.state is State.OPERATIONAL:
             well.append(f"M{bar.x} {bar.y:g}h{BAR_UNITS}v{bar.height:g}h-{BAR_UNITS}z")
         else:
@@ -130,13 +130,11 @@ def day_label(sums: ComponentSums) -> str:
 
 def _day_bar(place: int, sums: ComponentSums) -> DayBar:
     height = round(max(4.0, sums.times.coverage * BAR_HEIGHT), 1)
-    state = day_state(sums)
-    height = BAR_HEIGHT if state is State.UNKNOWN else height
     return DayBar(
         x=place * DAY_UNITS + 1,
         y=round(BAR_HEIGHT - height, 1),
         height=height,
-        state=state,
+        state=day_state(sums),
         label=day_label(sums),
     )
 

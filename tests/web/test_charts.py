@@ -95,9 +95,9 @@ def test_a_sliver_that_was_seen_can_be_seen() -> None:
     assert bar.height == 4.0
 
 
-def test_an_unknown_day_is_no_gap_and_no_success() -> None:
+def test_an_unknown_day_is_left_to_the_ground_and_is_no_success() -> None:
     chart = uptime([a_day(0, unknown=FULL)], TODAY)
-    assert [bar.state for bar in chart.bars] == [State.UNKNOWN]
+    assert (chart.bars, chart.well, chart.coverage) == ((), "", 0.0)
     assert chart.availability is None
     assert chart.figures.endswith("-")
 
