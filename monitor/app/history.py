@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
 from monitor.clock import Clock
 from monitor.core.rollup import DAY, ComponentSums, Period, ProbeSums
 from monitor.storage.database import StorageError
-from monitor.storage.rollups import Rollups
 
 DAYS = 90
 """Days shown of a component, today included."""
@@ -22,12 +22,32 @@ CATCH_UP_SECONDS = 1.0
 log = structlog.get_logger("monitor")
 
 
+class Sums(Protocol):
+    """Where the sums are kept; `storage.rollups.Rollups` fits."""
+
+    async def refresh(self, now: datetime) -> bool:
+        """Sum up what is due; whether there is more."""
+        ...
+
+    async def of_components(
+        self, period: Period, since: datetime, until: datetime
+    ) -> Mapping[str, Sequence[ComponentSums]]:
+        """The sums of each component, oldest first."""
+        ...
+
+    async def of_probe(
+        self, name: str, period: Period, since: datetime, until: datetime
+    ) -> Sequence[ProbeSums]:
+        """The sums of one probe, oldest first."""
+        ...
+
+
 class History:
     """Keeps the sums fresh and the newest of them at hand. Fits `web.ports.HistoryReader`."""
 
-    def __init__(self, rollups: Rollups, clock: Clock) -> None:
+    def __init__(self, sums: Sums, clock: Clock) -> None:
         """Nothing is known before the first turn."""
-        self._rollups = rollups
+        self._sums = sums
         self._clock = clock
         self._days: Mapping[str, Sequence[ComponentSums]] = {}
 
@@ -48,10 +68,10 @@ class History:
             StorageError: the store does not answer; what was at hand stays.
         """
         now = self._clock.now()
-        behind = await self._rollups.refresh(now)
+        behind = await self._sums.refresh(now)
         today = Period.DAY.start_of(now)
         since = today - (DAYS - 1) * DAY
-        self._days = await self._rollups.of_components(Period.DAY, since, today + DAY)
+        self._days = await self._sums.of_components(Period.DAY, since, today + DAY)
         return behind
 
     def days(self, component: str) -> Sequence[ComponentSums]:
@@ -62,4 +82,4 @@ class History:
         self, name: str, period: Period, since: datetime, length: timedelta
     ) -> Sequence[ProbeSums]:
         """The sums of a probe over `length` from `since` on, oldest first."""
-        return await self._rollups.of_probe(name, period, since, since + length)
+        return await self._sums.of_probe(name, period, since, since + length)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -121,20 +121,6 @@ class HistoryReader(Protocol):
         ...
 
 
-class NoHistory:
-    """Nothing is on record. Fits `HistoryReader`."""
-
-    def days(self, _component: str) -> Sequence[ComponentSums]:
-        """None."""
-        return ()
-
-    async def probe(
-        self, _name: str, _period: Period, _since: datetime, _length: timedelta
-    ) -> Sequence[ProbeSums]:
-        """None."""
-        return ()
-
-
 class ScrapeSource(Protocol):
     """Has the metrics."""
 
@@ -234,11 +220,11 @@ class WebDeps:
     version: str
     status: StatusReader
     incidents: IncidentReader
+    history: HistoryReader
     health: HealthReader
     scrape: ScrapeSource
     external_url: str = ""
     store_errors: tuple[type[Exception], ...] = ()
-    history: HistoryReader = field(default_factory=NoHistory)
 
 
 DEPS = web.AppKey("deps", WebDeps)

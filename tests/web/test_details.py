@@ -18,11 +18,6 @@ from tests.web.fakes import FakeDaemon, FakeHistory, FakePast
 from tests.web.test_status_page import fetch
 
 
-@pytest.fixture
-def history() -> FakeHistory:
-    return FakeHistory()
-
-
 async def test_an_incident_tells_how_it_went_and_how_sure_that_is(
     start: Start, client: aiohttp.ClientSession, past: FakePast
 ) -> None:
@@ -66,7 +61,7 @@ async def test_a_probe_shows_a_week_of_latency_and_outcomes(
         sum_runs(NOON - back * HOUR, [(Outcome.OK, 0.2)] * 9 + [(Outcome.TIMEOUT, 30.0)])
         for back in range(1, 30)
     ]
-    page = await fetch(client, f"{await start(history=history)}/probes/api_hello")
+    page = await fetch(client, f"{await start()}/probes/api_hello")
     assert "Latency of good runs, seven days" in page.text
     assert "timeout 29" in page.text
     labels = [str(tag.get("aria-label")) for tag in page.all("svg")]
@@ -81,7 +76,7 @@ async def test_a_probe_page_needs_no_record(
     broken: Exception | None,
 ) -> None:
     history.broken = broken
-    page = await fetch(client, f"{await start(history=history)}/probes/api_hello")
+    page = await fetch(client, f"{await start()}/probes/api_hello")
     assert "seven days" not in page.text
 
 
@@ -96,7 +91,7 @@ async def test_the_history_shows_every_day_of_a_component(
             times=Times(seconds=((State.OPERATIONAL, 32_400.0), (State.MAJOR_OUTAGE, 3600.0))),
         ),
     ]
-    page = await fetch(client, f"{await start(history=history)}/history?component=api")
+    page = await fetch(client, f"{await start()}/history?component=api")
     assert "2026-04-28 Major outage 90.00 % 100 % 1 h" in page.text
     assert "2026-04-27 Unknown \u2013 0 % 0 s" in page.text
     assert page.text.index("2026-04-28") < page.text.index("2026-04-27")
