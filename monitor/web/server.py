@@ -22,6 +22,7 @@ from monitor.web import (
     details,
     health,
     live,
+    openapi,
     scrape,
     status_page,
     statuspage,
@@ -65,6 +66,7 @@ def create_app(deps: WebDeps, hub: live.Hub | None = None) -> web.Application:
     badge.set_up(app)
     live.set_up(app, hub)
     statuspage.set_up(app)
+    openapi.set_up(app)
     status_page.set_up(app)
     details.set_up(app)
     return app
