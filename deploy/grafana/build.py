@@ -19,6 +19,7 @@ from typing import TypeVar
 from grafana_foundation_sdk.builders import (
     common,
     dashboard,
+    heatmap,
     prometheus,
     stat,
     statetimeline,
@@ -26,6 +27,8 @@ from grafana_foundation_sdk.builders import (
 )
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as looks
+from grafana_foundation_sdk.models import heatmap as heat
+from grafana_foundation_sdk.models import prometheus as looks_of
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DataSourceRef,
@@ -39,6 +42,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
+from deploy.grafana.claude import MODELS, MONEY, VENDOR
 from deploy.grafana.housekeeping import DELIVERY, SCHEDULER, SET_UP
 from deploy.grafana.panels import (
     HERE,
@@ -55,7 +59,19 @@ from deploy.grafana.panels import (
 
 TARGET = Path(__file__).with_name("claude-uptime.json")
 
-ROWS = (NOW, RUNS, LATENCY, INCIDENTS, SERVICE_LEVEL, DELIVERY, SCHEDULER, SET_UP)
+ROWS = (
+    NOW,
+    VENDOR,
+    RUNS,
+    LATENCY,
+    MODELS,
+    INCIDENTS,
+    SERVICE_LEVEL,
+    MONEY,
+    DELIVERY,
+    SCHEDULER,
+    SET_UP,
+)
 
 VARIABLES = {
     "vantage": "label_values(claude_uptime_build_info, vantage)",
@@ -63,6 +79,9 @@ VARIABLES = {
     "probe": f"label_values(claude_uptime_probe_component_info{{{OF_COMPONENT}}}, probe)",
 }
 """What can be chosen, besides the data source; each choice narrows the next."""
+
+PAGE = "http://localhost:9595"
+"""Where links lead until the variable `page` says otherwise: the monitor's own pages."""
 
 OPENED = f"increase(claude_uptime_component_incidents_total{{{OF_COMPONENT}}}[1m]) > 0"
 """Marks on every panel."""
@@ -75,8 +94,8 @@ over less would have holes."""
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-DrawnPanel = timeseries.Panel | statetimeline.Panel | stat.Panel
-Drawn = TypeVar("Drawn", timeseries.Panel, statetimeline.Panel, stat.Panel)
+DrawnPanel = timeseries.Panel | statetimeline.Panel | stat.Panel | heatmap.Panel
+Drawn = TypeVar("Drawn", timeseries.Panel, statetimeline.Panel, stat.Panel, heatmap.Panel)
 
 
 def build() -> str:
@@ -126,6 +145,9 @@ def _add_variables(board: dashboard.Dashboard) -> None:
             .include_all(include_all=True)
             .current(VariableOption(selected=True, text="All", value="$__all"))
         )
+    board.with_variable(
+        dashboard.TextBoxVariable("page").label("Address of the monitor").default_value(PAGE)
+    )
 
 
 # ---------------------------------------------------------------- panels
@@ -138,6 +160,8 @@ def draw(panel: Panel) -> DrawnPanel:
             return _number(panel)
         case Kind.STATES:
             return _states(panel)
+        case Kind.HEAT:
+            return _heat(panel)
         case Kind.LINES | Kind.STACK | Kind.RATIO:
             return _lines(panel)
 
@@ -151,6 +175,14 @@ def _same(drawn: Drawn, panel: Panel) -> Drawn:
         .datasource(SOURCE)
         .height(HEIGHT)
         .span(panel.width)
+        .data_links(
+            [
+                dashboard.DashboardLink(link.title)
+                .url(f"${{page}}{link.path}")
+                .target_blank(target_blank=True)
+                for link in panel.links
+            ]
+        )
     )
 
 
@@ -205,6 +237,30 @@ def _number(panel: Panel) -> stat.Panel:
             .steps([Threshold(value=None, color="text")])
         )
         .targets([_query(query, 0).instant() for query in panel.queries])
+    )
+
+
+def _heat(panel: Panel) -> heatmap.Panel:
+    """Buckets of a histogram over time; Grafana turns cumulative buckets into bands."""
+    return (
+        _same(heatmap.Panel(), panel)
+        .interval(STEP)
+        .calculate(calculate=False)
+        .color(
+            heatmap.HeatmapColorOptions()
+            .mode(heat.HeatmapColorMode.SCHEME)
+            .scheme("Oranges")
+            .steps(32)
+        )
+        .y_axis(heatmap.YAxisConfig().unit(panel.unit))
+        .filter_values(heatmap.FilterValueRange().le(1e-9))
+        .show_legend()
+        .targets(
+            [
+                _query(query, place).range().format(looks_of.PromQueryFormat.HEATMAP)
+                for place, query in enumerate(panel.queries)
+            ]
+        )
     )
 
 

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     RATIO = "ratio"
     NUMBER = "number"
     STATES = "states"
+    HEAT = "heat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,24 @@ class Query:
     expr: str
     legend: str = ""
     exemplars: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Where a click leads: a page of the monitor, after its own address."""
+
+    title: str
+    path: str
+
+
+TO_PROBE = Link(title="This probe's page", path="/probes/${__field.labels.probe}")
+TO_INCIDENT = Link(
+    title="The incident of this moment",
+    path="/incidents?component=${__field.labels.component}&at=${__value.time}",
+)
+TO_DAYS = Link(
+    title="Every day of this component", path="/history?component=${__field.labels.component}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +86,7 @@ class Panel:
         kind: how it draws.
         width: of 24 columns.
         words: value, word and colour, where some numbers have words.
+        links: where a click on one of its series leads.
     """
 
     title: str
@@ -76,6 +96,7 @@ class Panel:
     kind: Kind = Kind.LINES
     width: int = THIRD
     words: tuple[tuple[str, str, str], ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +165,7 @@ NOW = Row(
             kind=Kind.STATES,
             width=FULL,
             words=tuple((str(n), state, hue) for n, (state, hue) in enumerate(STATES, 1)),
+            links=(TO_INCIDENT, TO_DAYS),
         ),
         Panel(
             title="Components with an incident",
@@ -231,6 +253,7 @@ RUNS = Row(
                 ),
             ),
             width=HALF,
+            links=(TO_PROBE,),
         ),
         Panel(
             title="Success ratio by component",
@@ -244,6 +267,7 @@ RUNS = Row(
             ),
             kind=Kind.RATIO,
             width=HALF,
+            links=(TO_INCIDENT, TO_DAYS),
         ),
         Panel(
             title="Success ratio by probe",
@@ -256,6 +280,7 @@ RUNS = Row(
             ),
             kind=Kind.RATIO,
             width=HALF,
+            links=(TO_PROBE,),
         ),
     ),
 )
@@ -287,6 +312,36 @@ LATENCY = Row(
                     legend="{{probe}}",
                 ),
             ),
+            width=HALF,
+            links=(TO_PROBE,),
+        ),
+        Panel(
+            title="How long good runs take",
+            text="A heatmap: the darker, the more runs took so long. Two bands are two answers.",
+            unit=units.Seconds,
+            queries=(
+                Query(
+                    expr="sum by (le) (increase(claude_uptime_run_duration_seconds_bucket"
+                    f'{{{OF_PROBE}, counts="good"}}[$__rate_interval]))',
+                    legend="{{le}}",
+                ),
+            ),
+            kind=Kind.HEAT,
+            width=HALF,
+        ),
+        Panel(
+            title="Bad runs by outcome",
+            text="Share of all runs that came to each bad or excluded outcome.",
+            unit=units.PercentUnit,
+            queries=(
+                Query(
+                    expr="sum by (outcome) (rate(claude_uptime_runs_total"
+                    f'{{{OF_PROBE}, outcome!~"ok|slow"}}[$__rate_interval])) / on () group_left () '
+                    f"sum(rate(claude_uptime_runs_total{{{OF_PROBE}}}[$__rate_interval])) > 0",
+                    legend="{{outcome}}",
+                ),
+            ),
+            kind=Kind.STACK,
             width=HALF,
         ),
         Panel(
@@ -329,6 +384,7 @@ INCIDENTS = Row(
                 ),
             ),
             kind=Kind.STACK,
+            links=(TO_INCIDENT,),
         ),
         Panel(
             title="Share of bad runs, deciding pool",
@@ -341,6 +397,7 @@ INCIDENTS = Row(
                 ),
             ),
             kind=Kind.RATIO,
+            links=(TO_INCIDENT,),
         ),
         Panel(
             title="Incidents opened",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
@@ -29,12 +30,19 @@ HISTORY_INCIDENTS = 50
 TIES_MAX = 20
 """So many incidents of one moment may lengthen a page, so that none is lost between two."""
 
+LEEWAY = timedelta(minutes=2)
+"""How far beside an incident a point of a graph may lie: graphs have steps."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECONDS_DIGITS_MAX = 14
+
 WEEK = charts.HOURS * HOUR
 _SHARES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 
 def set_up(app: web.Application) -> None:
     """Add the routes."""
+    app.router.add_get("/incidents", incident_of_a_moment)
     app.router.add_get("/incidents/{id}", incident_page)
     app.router.add_get("/probes/{name}", probe_page)
     app.router.add_get("/history", history_page)
@@ -54,6 +62,39 @@ async def incident_page(request: web.Request) -> web.Response:
         "live": incident.is_open,
     }
     return request.app[PAGES].page("incident.html", values)
+
+
+async def incident_of_a_moment(request: web.Request) -> web.Response:
+    """Leads from `?component=` and `?at=` to the incident that touched it then.
+
+    `at` is in milliseconds since 1970, as Grafana has it. Without such an incident, or without a
+    question, it leads to the history.
+    """
+    deps = request.app[DEPS]
+    component = _component(deps, request.query.get("component"))
+    found = None
+    if "at" in request.query:
+        found = await _touching(deps, component.name, _moment(request.query["at"]))
+    where = f"/incidents/{quote(found.id, safe='')}" if found else "/history"
+    return web.Response(status=HTTPStatus.FOUND.value, headers={"Location": where})
+
+
+async def _touching(deps: WebDeps, component: str, at: datetime) -> Incident | None:
+    """The newest incident of `component` whose time from start to close holds `at`."""
+    rows = await deps.incidents.incidents(HISTORY_INCIDENTS, at + LEEWAY)
+    for row in rows:
+        if component not in row.names or at < row.started_at - LEEWAY:
+            continue
+        if row.closed_at is None or at <= row.closed_at + LEEWAY:
+            return row
+    return None
+
+
+def _moment(text: str) -> datetime:
+    """The moment so many milliseconds after 1970; raises a 400 `Problem` for what is none."""
+    if text.isascii() and text.isdigit() and len(text) <= MILLISECONDS_DIGITS_MAX:
+        return EPOCH + timedelta(milliseconds=int(text))
+    raise Problem(HTTPStatus.BAD_REQUEST, f"at is milliseconds since 1970, not {text!r}")
 
 
 async def probe_page(request: web.Request) -> web.Response:

@@ -40,7 +40,7 @@ def test_panels_have_ids_and_titles_of_their_own_and_fill_their_rows() -> None:
 
 def test_one_can_choose_data_source_vantage_component_and_probe() -> None:
     variables = {each["name"]: each for each in read(DASHBOARD)["templating"]["list"]}
-    assert list(variables) == ["datasource", "vantage", "component", "probe"]
+    assert list(variables) == ["datasource", "vantage", "component", "probe", "page"]
     assert all(variables[name]["includeAll"] for name in ("vantage", "component", "probe"))
 
 
@@ -62,6 +62,12 @@ def test_every_state_has_a_colour() -> None:
     "title",
     [
         "State by component",
+        "The vendor's page",
+        "How long good runs take",
+        "First token by model, p50 and p95",
+        "Time per token by model, p50",
+        "Cost within a day",
+        "Budget left today",
         "Runs by outcome",
         "Success ratio by component",
         "p95 by phase",
@@ -72,6 +78,24 @@ def test_every_state_has_a_colour() -> None:
 )
 def test_what_an_operator_looks_for_is_there(title: str) -> None:
     assert title in {panel["title"] for panel in panels()}
+
+
+def test_a_click_leads_to_a_page_of_the_monitor() -> None:
+    """Each path is a route, and each label that it takes is one of the series that it stands on."""
+    links = [
+        (link["url"], target["expr"])
+        for panel in panels()
+        for link in panel["fieldConfig"]["defaults"].get("links") or ()
+        for target in panel["targets"]
+    ]
+    assert {url.split("?")[0].split("${__")[0] for url, _ in links} == {
+        "${page}/probes/",
+        "${page}/incidents",
+        "${page}/history",
+    }
+    for url, expr in links:
+        for label in re.findall(r"__field\.labels\.(\w+)", url):
+            assert label in expr, url
 
 
 def test_quantiles_come_from_histograms_with_their_buckets() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 import pytest
@@ -136,3 +136,62 @@ async def test_a_wrong_question_to_the_history_is_answered(
     start: Start, client: aiohttp.ClientSession, query: str, status: int
 ) -> None:
     await fetch(client, f"{await start()}/history?{query}", status)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("component", "at", "found"),
+    [
+        ("api", NOON, True),
+        ("api", NOON - 30.5 * MINUTE, True),
+        ("api", NOON - 60 * MINUTE, False),
+        ("api", NOON + 30 * MINUTE, False),
+        ("console", NOON, False),
+    ],
+    ids=["within", "a step before", "long before", "long after", "another component"],
+)
+async def test_a_point_of_a_graph_leads_to_the_incident_of_that_moment(
+    start: Start,
+    client: aiohttp.ClientSession,
+    past: FakePast,
+    component: str,
+    at: datetime,
+    *,
+    found: bool,
+) -> None:
+    incident = an_incident(
+        "api",
+        opened_at=NOON - 29 * MINUTE,
+        started_at=NOON - 30 * MINUTE,
+        phase=IncidentPhase.CLOSED,
+        closed_at=NOON + 10 * MINUTE,
+    )
+    past.stored = [incident]
+    milliseconds = round(at.timestamp() * 1000)
+    url = f"{await start()}/incidents?component={component}&at={milliseconds}"
+    async with client.get(url, allow_redirects=False) as response:
+        assert response.status == 302
+        where = f"/incidents/{incident.id}" if found else "/history"
+        assert response.headers["Location"] == where
+
+
+async def test_an_incident_that_lasts_holds_now(
+    start: Start, client: aiohttp.ClientSession, past: FakePast
+) -> None:
+    past.stored = [an_incident("api")]
+    url = f"{await start()}/incidents?component=api&at={round(NOON.timestamp() * 1000)}"
+    async with client.get(url, allow_redirects=False) as response:
+        assert response.headers["Location"] == f"/incidents/{past.stored[0].id}"
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("", 302), ("at=yesterday", 400), ("at=-1", 400), ("at=" + "9" * 30, 400), ("at=²", 400)],
+)
+async def test_a_strange_moment_is_answered(
+    start: Start, client: aiohttp.ClientSession, query: str, status: int
+) -> None:
+    async with client.get(f"{await start()}/incidents?{query}", allow_redirects=False) as response:
+        assert response.status == status
