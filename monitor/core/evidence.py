@@ -49,6 +49,10 @@ class Totals:
         self._first = [other for other in self._first if other != sample]
         self._last = [other for other in self._last if other != sample]
 
+    def probes(self) -> frozenset[str]:
+        """The probes whose runs are counted."""
+        return frozenset(self._runs)
+
     def cause(self) -> Outcome:
         """The commonest bad outcome; the order of the list of outcomes breaks a tie."""
         bad = [
