@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,8 +19,9 @@ class Row:
 
     Attributes:
         component: its name.
-        detected: from the start of the impact to the opening.
-        lead: from the opening to the vendor's first word on the component; negative: we were late.
+        detected: from the start of the impact to the first announcement that names the component:
+            the opening of its incident, or the update that said that it had joined.
+        lead: from that moment to the vendor's first word on the component; negative: we were late.
         onset_error: estimated start of the impact minus the true one.
         end_error: estimated end of the impact minus the true one.
         closed: from the end of the impact to the close.
@@ -56,9 +57,9 @@ class Score:
 
 def score(scenario: Scenario, events: Sequence[Event], runs: int, seed: int) -> Score:
     """Hold what came of a scenario against what it expects."""
-    incidents = newest(events)
+    incidents, told = newest(events), first_told(events)
     rows = [
-        _row(scenario, incident, component)
+        _row(scenario, incident, component, told)
         for incident in incidents
         for component in incident.names
     ]
@@ -67,7 +68,7 @@ def score(scenario: Scenario, events: Sequence[Event], runs: int, seed: int) -> 
         visibility=scenario.visibility,
         seed=seed,
         rows=tuple(rows),
-        missed=tuple(_missed(scenario, incidents)),
+        missed=tuple(_missed(scenario, incidents, told)),
         runs=runs,
         lead=_lead(scenario, incidents),
     )
@@ -85,16 +86,17 @@ def _lead(scenario: Scenario, incidents: Sequence[Incident]) -> float | None:
     return _since(min(incident.opened_at for incident in incidents), min(posts))
 
 
-def _row(scenario: Scenario, incident: Incident, component: str) -> Row:
+def _row(scenario: Scenario, incident: Incident, component: str, told: Told) -> Row:
     impact = scenario.impact
     start = None if impact is None else impact.start
     end = None if impact is None else impact.end
     quiet = component in scenario.expectations.quiet
-    outside = start is None or incident.opened_at < start
+    known = told[incident.id, component]
+    outside = start is None or known < start
     return Row(
         component=component,
-        detected=_since(start, incident.opened_at),
-        lead=_since(incident.opened_at, vendors_word(scenario, component)),
+        detected=_since(start, known),
+        lead=_since(known, vendors_word(scenario, component)),
         onset_error=_since(start, incident.started_at),
         end_error=_since(end, incident.recovered_at),
         closed=_since(end, incident.closed_at),
@@ -102,6 +104,20 @@ def _row(scenario: Scenario, incident: Incident, component: str) -> Row:
         cause=str(incident.cause),
         false=quiet or outside,
     )
+
+
+Told = Mapping[tuple[str, str], datetime]
+"""When it was first announced that an incident (its id) touches a component."""
+
+
+def first_told(events: Iterable[Event]) -> Told:
+    """When each component of each incident was first spoken of."""
+    told: dict[tuple[str, str], datetime] = {}
+    for event in events:
+        if event.incident is not None:
+            for name in event.incident.names:
+                told.setdefault((event.incident.id, name), event.at)
+    return told
 
 
 def vendors_word(scenario: Scenario, component: str) -> datetime | None:
@@ -116,14 +132,14 @@ def _since(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
 
 
-def _missed(scenario: Scenario, incidents: Sequence[Incident]) -> list[str]:
+def _missed(scenario: Scenario, incidents: Sequence[Incident], told: Told) -> list[str]:
     """Every expectation that was not met, in words."""
     missed: list[str] = []
     for expected in scenario.expectations.incidents:
-        missed += _expectation(scenario, expected, incidents)
+        missed += _expectation(scenario, expected, incidents, told)
     for component in scenario.expectations.quiet:
         missed += [
-            f"{component}: opened at {incident.opened_at:%H:%M:%S}, expected quiet"
+            f"{component}: opened at {told[incident.id, component]:%H:%M:%S}, expected quiet"
             for incident in incidents
             if component in incident.names
         ]
@@ -131,7 +147,7 @@ def _missed(scenario: Scenario, incidents: Sequence[Incident]) -> list[str]:
 
 
 def _expectation(
-    scenario: Scenario, expected: ExpectedIncident, incidents: Sequence[Incident]
+    scenario: Scenario, expected: ExpectedIncident, incidents: Sequence[Incident], told: Told
 ) -> list[str]:
     names = ", ".join(expected.components)
     if scenario.impact is None:
@@ -144,10 +160,11 @@ def _expectation(
     first = touching[0]
     missed: list[str] = []
     latest = scenario.impact.start + timedelta(seconds=expected.opened_within)
-    if first.opened_at > latest:
-        after = (first.opened_at - scenario.impact.start).total_seconds()
+    known = max(told[first.id, component] for component in expected.components)
+    if known > latest:
+        after = (known - scenario.impact.start).total_seconds()
         missed.append(f"{names}: opened after {after:.0f} s, expected {expected.opened_within:.0f}")
-    if first.opened_at < scenario.impact.start:
+    if known < scenario.impact.start:
         missed.append(f"{names}: opened before the impact")
     if len(touching) > 1:
         missed.append(f"{names}: {len(touching)} incidents, expected one")

@@ -165,8 +165,10 @@ def close_window(standing: Standing, pool: Pool, close: Close) -> tuple[float, s
     seconds, why = close.window, "an outage that was short or came in waves"
     if clean:
         seconds, why = close.window_clean, f"one clean step of {failing:.0f} s"
-    stretched = min(STRETCHED * standing.good, 2 * close.window)
-    if standing.reopened and stretched > seconds:
+    stretched = STRETCHED * standing.good
+    if stretched > 2 * close.window:
+        stretched = 0.0  # too slow a flap to be waited for
+    if standing.reopened and seconds < stretched:
         seconds, why = stretched, f"it came back after {standing.good:.0f} good seconds"
     if len(standing.reopened) >= close.flaps:
         seconds, why = 2 * close.window, f"{len(standing.reopened)} re-opens within the hour"
