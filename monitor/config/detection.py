@@ -21,6 +21,7 @@ _CLOSE = policy.Close()
 _BURST = policy.Burst()
 _GUARD = policy.Guard()
 _SEVERITY = policy.Severity()
+_ANNOUNCE = policy.Announce()
 _POLICY = policy.Policy()
 
 
@@ -94,7 +95,9 @@ class CloseSpec(Spec):
     flaps_in: Duration = _CLOSE.flaps_in
     """Time within which re-opens are counted."""
     flaps: int = Field(default=_CLOSE.flaps, ge=1)
-    """So many re-opens double the window."""
+    """So many re-opens double the window, and so many returns are flapping."""
+    gone_after: Duration = Field(default=_CLOSE.gone_after, gt=0)
+    """After so long without a usable run nobody can tell any more, and the incident ends."""
 
 
 class BurstSpec(Spec):
@@ -136,6 +139,23 @@ class SeveritySpec(Spec):
     """Over this time."""
 
 
+class AnnounceSpec(Spec):
+    """When what was decided is told."""
+
+    after: Duration = _ANNOUNCE.after
+    """How long an opening on runs that never reached the vendor waits to be confirmed."""
+    failures: int = Field(default=_ANNOUNCE.failures, ge=1)
+    """So many bad runs that started since confirm it."""
+    give_up: Duration = Field(default=_ANNOUNCE.give_up, gt=0)
+    """It is withdrawn after so long, and when the runs are good again."""
+    gather: Duration = _ANNOUNCE.gather
+    """Components that join, and a severity that rises, are told together after so long."""
+    leave: Duration = _ANNOUNCE.leave
+    """The same for components that are well again while others are not."""
+    apart: Duration = _ANNOUNCE.apart
+    """Two such updates are at least so far apart."""
+
+
 def _slow(rule: policy.Slow) -> SlowSpec:
     """A slow rule in the notation of the config."""
     numbers = dataclasses.asdict(rule)
@@ -164,6 +184,10 @@ class DetectionSpec(Spec):
     """Whose network it is."""
     severity: SeveritySpec = SeveritySpec()
     """From a partial to a major outage."""
+    announce: AnnounceSpec = AnnounceSpec()
+    """When it is told."""
+    join_within: Duration = Field(default=_POLICY.join_within, ge=0)
+    """A component that fails so soon after another is part of the same incident."""
     cadence: Duration = Field(default=_POLICY.cadence, gt=0)
     """Time between the runs of a probe while its component is not well."""
     stale_after: float = Field(default=_POLICY.stale_after, ge=1, le=1000)
@@ -184,6 +208,8 @@ class DetectionSpec(Spec):
             burst=policy.Burst(**self.burst.model_dump()),
             guard=policy.Guard(**self.guard.model_dump()),
             severity=policy.Severity(**self.severity.model_dump()),
+            announce=policy.Announce(**self.announce.model_dump()),
+            join_within=self.join_within,
             cadence=self.cadence,
             stale_after=self.stale_after,
             clock_drift=self.clock_drift,

@@ -20,7 +20,7 @@ from monitor.core.incident import (
     noted,
 )
 from monitor.core.moment import Moment
-from monitor.core.outcome import Depth
+from monitor.core.outcome import Depth, Outcome
 from monitor.core.standing import Signal, Stage
 from monitor.core.transition import Source, Transition
 
@@ -49,6 +49,7 @@ class Member:
         worst: the worst that it was.
         joined_at: when it was decided that it is touched.
         recovered: end of its impact, by the wall clock.
+        cause: the commonest bad outcome of its runs, where they are not counted any more.
         depth, deepest_good, family, onset, probes, culprits: as in the transition.
     """
 
@@ -66,6 +67,7 @@ class Member:
     recovered: datetime | None = None
     probes: tuple[str, ...] = ()
     culprits: tuple[str, ...] = ()
+    cause: Outcome | None = None
 
     @property
     def active(self) -> bool:
@@ -106,6 +108,7 @@ def member_after(step: Transition, old: Member | None, now: Moment) -> Member:
         recovered=_recovered(step, old, now),
         probes=step.probes,
         culprits=step.culprits,
+        cause=None if old is None else old.cause,
     )
 
 
@@ -216,6 +219,7 @@ class Case:
                     since=member.since,
                     worst=worst_of((member.worst, state)),
                     joined_at=member.joined_at,
+                    cause=self.totals.cause(member.probes) or member.cause,
                 )
             )
         return tuple(found)

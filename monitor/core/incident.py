@@ -136,6 +136,7 @@ class Impact:
         since: since when it has been so.
         worst: the worst that it was.
         joined_at: when it was decided that it is touched; None where that was not recorded.
+        cause: the commonest bad outcome of its own runs; None where that was not recorded.
     """
 
     component: str
@@ -143,6 +144,7 @@ class Impact:
     since: datetime
     worst: State | None = None
     joined_at: datetime | None = None
+    cause: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ def _member(impact: Impact, incident: Incident, onset: float) -> Member:
         depth=incident.depth,
         deepest_good=incident.deepest_good,
         family=incident.model,
+        cause=impact.cause,
         onset=onset,
     )
 

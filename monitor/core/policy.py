@@ -101,7 +101,7 @@ class Announce:
     give_up: float = 300.0
     gather: float = 30.0
     leave: float = 60.0
-    apart: float = 120.0
+    apart: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

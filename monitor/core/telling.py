@@ -75,7 +75,6 @@ class Teller:
     def latest(self, case: Case, why: Why, now: Moment) -> Incident:
         """The next version of its incident, over its members and counts as they stand."""
         before, impacts, who = case.incident, case.impacts(), case.deciding()
-        slow_only = all(member.stage is Stage.CALM for member in case.active)
         severity = before.severity
         for impact in impacts:
             if impact.state is not State.OPERATIONAL:
@@ -84,7 +83,7 @@ class Teller:
         return replace(
             before,
             severity=severity,
-            cause=Outcome.SLOW if slow_only and case.active else case.totals.cause(),
+            cause=self._cause(case),
             depth=who.depth,
             deepest_good=who.deepest_good,
             reason=why[0],
@@ -94,6 +93,13 @@ class Teller:
             evidence=case.totals.evidence(now.mono - case.onset, self._depths),
             model=case.model,
         )
+
+    @staticmethod
+    def _cause(case: Case) -> Outcome:
+        """The commonest bad outcome; slowness where that is all that is the matter."""
+        if case.active and all(member.stage is Stage.CALM for member in case.active):
+            return Outcome.SLOW
+        return case.totals.cause() or case.incident.cause
 
     # ------------------------------------------------------------ what follows from its members
 
@@ -250,8 +256,6 @@ class Teller:
 
     def _update(self, case: Case, now: Moment) -> list[Effect]:
         """Tell all that has changed since the last announcement."""
-        if case.incident.phase is IncidentPhase.RECOVERING and not _grown(case):
-            return []  # the close will say it
         joined = [name for name in case.names if name not in case.told]
         left = [name for name in case.told if name not in case.names]
         said: list[Why] = []

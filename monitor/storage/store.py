@@ -32,6 +32,9 @@ READ_RUNS_MAX: Final = 100_000
 PAGE_RUNS: Final = 2_000
 STOP_SECONDS: Final = 3.0
 
+_OVER = (IncidentPhase.CLOSED.value, IncidentPhase.WITHDRAWN.value)
+_UNANNOUNCED = (IncidentPhase.SUSPECT.value, IncidentPhase.WITHDRAWN.value)
+
 
 class Store:
     """The journal of one vantage, and what can be asked of it."""
@@ -168,20 +171,25 @@ class Store:
         return [(row["probe"], int(row["sent"]), int(row["received"])) for row in rows]
 
     async def open_incidents(self) -> list[Incident]:
-        """Incidents that are not closed, oldest first."""
+        """Incidents that last, suspects among them, oldest first."""
         return await self._incidents(
             select(incidents.c.body)
             .where(incidents.c.vantage == self._vantage)
-            .where(incidents.c.phase != IncidentPhase.CLOSED.value)
+            .where(incidents.c.phase.not_in(_OVER))
             .order_by(incidents.c.opened_at, incidents.c.id)
         )
 
     async def incidents(self, limit: int, before: datetime | None = None) -> list[Incident]:
         """At most `limit` incidents, newest first, opened before `before` if given.
 
+        Suspects and what was withdrawn are none: nobody was told of them.
         Several may open at one moment; who turns pages sees to it that none is cut off between.
         """
-        question = select(incidents.c.body).where(incidents.c.vantage == self._vantage)
+        question = (
+            select(incidents.c.body)
+            .where(incidents.c.vantage == self._vantage)
+            .where(incidents.c.phase.not_in(_UNANNOUNCED))
+        )
         if before is not None:
             question = question.where(incidents.c.opened_at < before)
         newest = question.order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())

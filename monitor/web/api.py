@@ -185,7 +185,8 @@ async def find_incident(deps: WebDeps, incident_id: str) -> Incident:
 
     An open one is taken from the engine: it is newer there, and is there when the store is shut.
     """
-    for row in deps.status.status().open_incidents:
+    view = deps.status.status()
+    for row in (*view.open_incidents, *view.suspects):
         if row.id == incident_id:
             return row
     stored = await deps.incidents.incident(incident_id)

@@ -21,7 +21,7 @@ from monitor.core.effects import (
     ProbeView,
     StatusView,
 )
-from monitor.core.incident import Event, Evidence, Impact, Incident, Tally
+from monitor.core.incident import Event, Evidence, Impact, Incident, Note, Tally
 from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome, counts_as, fault_of
 from monitor.core.plan import ComponentPlan, ProbePlan
@@ -92,6 +92,7 @@ class Shapes:
             "open_incidents": [
                 self.incident(incident, view.at) for incident in view.open_incidents
             ],
+            "suspects": [self.incident(incident, view.at) for incident in view.suspects],
             "network": self.network(view.network),
         }
 
@@ -161,7 +162,10 @@ class Shapes:
             "closed_at": _maybe(incident.closed_at),
             "duration_seconds": round(duration, 3),
             "reopens": incident.reopens,
+            "flapping": incident.flapping,
+            "model": incident.model,
             "evidence": _evidence(incident.evidence),
+            "timeline": [_note(note) for note in incident.timeline],
             "links": {
                 "self": self._link("incidents", incident.id),
                 "api": self._link("api", "v1", "incidents", incident.id),
@@ -244,6 +248,18 @@ def _impact(impact: Impact) -> Document:
         "component": impact.component,
         "state": impact.state.value,
         "since": timestamp(impact.since),
+        "worst": (impact.worst or impact.state).value,
+        "cause": None if impact.cause is None else impact.cause.value,
+    }
+
+
+def _note(note: Note) -> Document:
+    return {
+        "at": timestamp(note.at),
+        "what": note.what.value,
+        "reason": note.reason.value,
+        "sentence": note.sentence,
+        "component": note.component,
     }
 
 

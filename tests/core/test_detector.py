@@ -195,7 +195,10 @@ def test_a_relapse_goes_back_without_a_word_and_the_second_recovery_is_not_told_
 
 @pytest.mark.parametrize(
     ("first", "says"),
-    [((), "relapse: 3 of the last 6 runs of a, b, c bad"), (("a", "c"), "solo: the last 6 runs of b")],
+    [
+        ((), "relapse: 3 of the last 10 runs of a, b, c bad"),
+        (("a", "c"), "solo: the last 7 runs of b"),
+    ],
     ids=["one that had failed", "one that had not"],
 )
 def test_a_single_probe_that_fails_again_is_a_relapse(first: tuple[str, ...], says: str) -> None:
