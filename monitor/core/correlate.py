@@ -254,6 +254,8 @@ class Correlator:
             detector = self._detectors.get(member.component)
             if detector is not None and detector.standing.stage is Stage.CALM:
                 detector.standing = standing_of(member, incident)
+                names = detector.deciding.names if detector.pools else ()
+                case.members[member.component] = replace(member, probes=names)
         self._reconcile([case])
         if not case.active:
             return self.abandon(case, now)
