@@ -6,7 +6,7 @@ component or of several, and announcements.
 Which incident. A component belongs to at most one that lasts. One that fails joins
 
 1. the incident that it belonged to and that still lasts,
-2. one whose bad runs came from a probe that gave bad runs of this component too,
+2. one whose pools hold a probe that gave bad runs of this component too,
 3. a wide one whose last member began to fail within a quarter of an hour of this one: what breaks
    at Claude breaks in several places, and two causes at once are rarer than one that spreads,
 4. if one family of models is all that fails, one of another family near in time: that is wider,
@@ -179,7 +179,8 @@ class Correlator:
         """One that lasts and explains the step."""
         lasting = [case for case in self.cases if case.closed is None]
         for case in lasting:
-            if case.culprits & set(step.culprits):
+            shared = case.probes if case.wide else case.culprits
+            if shared & set(step.culprits):
                 return case
         for case in lasting:
             near = abs(step.onset - case.joined) <= self._policy.join_within
