@@ -142,7 +142,8 @@ class Case:
         closed: when it closed; None while it lasts.
         due: when its changes are to be told; None when there are none.
         updated: when changes were told last.
-        told, told_severity, told_model: the components, severity and family that were told.
+        told, told_severity, told_model, told_depth: the components, severity, family and depth
+            that were told.
         recovery_told: `recovering` was announced since it opened or came back.
         flapping_due: that it keeps coming back is still to be told.
         returns: when it came back, after a recovery or a close, within the last hour.
@@ -163,6 +164,7 @@ class Case:
     told: tuple[str, ...] = ()
     told_severity: SeverityLevel = SeverityLevel.MINOR
     told_model: str | None = None
+    told_depth: Depth = Depth.EDGE
     recovery_told: bool = False
     flapping_due: bool = False
     returns: tuple[float, ...] = ()
@@ -256,6 +258,7 @@ def case_to_plain(case: Case) -> dict[str, Any]:
         "told": list(case.told),
         "told_severity": case.told_severity.value,
         "told_model": case.told_model,
+        "told_depth": case.told_depth.value,
         "recovery_told": case.recovery_told,
         "proven": case.proven,
         "flapping_due": case.flapping_due,
@@ -276,6 +279,7 @@ def case_from_plain(saved: Mapping[str, Any], shift: float) -> Case:
         told=tuple(saved["told"]),
         told_severity=SeverityLevel(saved["told_severity"]),
         told_model=saved["told_model"],
+        told_depth=Depth(saved["told_depth"]),
         recovery_told=saved["recovery_told"],
         proven=saved["proven"],
         flapping_due=saved["flapping_due"],

@@ -35,8 +35,8 @@ CLOSE_DOUBT = 1 / 20_000
 CLOSE_RUNS_MAX = 20
 """More good runs than this are not asked of the culprits, however small the share was."""
 
-SHARE_MAX = 0.95
-"""A share of all runs is no certainty."""
+SHARE_MIN, SHARE_MAX = 0.01, 0.95
+"""A share of all runs is no certainty, and one of none is not known."""
 
 CULPRIT_BAD = 2
 CULPRIT_SHARE = 0.5
@@ -77,9 +77,8 @@ def still_failing(pool: Pool, windows: Windows, policy: Policy, now: float) -> b
 
 def runs_needed(share: float, doubt: float) -> int:
     """Good runs in a row that have at most the chance `doubt` while `share` of the runs is bad."""
-    if share <= 0.0:
-        return CLOSE_RUNS_MAX
-    return math.ceil(math.log(doubt) / math.log1p(-min(share, SHARE_MAX)))
+    known = min(max(share, SHARE_MIN), SHARE_MAX)
+    return math.ceil(math.log(doubt) / math.log1p(-known))
 
 
 def culprits(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -132,7 +131,7 @@ def recovery(
     needed = min(policy.recover.successes, runs_needed(share, RECOVER_DOUBT))
     if len(row) < needed:
         return None
-    own_words = f"; {len(row)} of {', '.join(who)} (needs {needed} after {share:.0%} bad)"
+    own_words = f"; the last {len(row)} of {', '.join(who)} (needs {needed} after {share:.0%} bad)"
     return Recovery(
         since=streak[0].started,
         share=share,

@@ -29,6 +29,7 @@ def case_of(incident: Incident, now: Moment) -> Case:
         told=tuple(i.component for i in incident.components if i.state is not State.OPERATIONAL),
         told_severity=incident.severity,
         told_model=incident.model,
+        told_depth=incident.depth,
         recovery_told=incident.phase is IncidentPhase.RECOVERING,
     )
 

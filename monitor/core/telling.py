@@ -259,8 +259,9 @@ class Teller:
         joined = [name for name in case.names if name not in case.told]
         left = [name for name in case.told if name not in case.names]
         said: list[Why] = []
-        if case.told_model is not None and case.model is None:
-            said.append((Reason.WIDENED, f"wider than the {case.told_model} models"))
+        if _widened(case) and not joined:
+            what = f"the {case.told_model} models" if case.told_model else f"{case.told_depth}"
+            said.append((Reason.WIDENED, f"wider than {what}: {case.changed}"))
         if case.incident.severity is not case.told_severity:
             said.append((Reason.SEVERITY_CHANGED, case.changed or case.incident.explanation))
         if joined:
@@ -281,7 +282,7 @@ class Teller:
         )
         case.incident = incident
         case.told, case.told_severity = case.names, incident.severity
-        case.told_model = incident.model
+        case.told_model, case.told_depth = incident.model, incident.depth
         told = Event(
             id=event_id(incident.id, incident.sequence),
             type=event,
@@ -307,10 +308,15 @@ def _grown(case: Case) -> bool:
     """Whether more is wrong than was told."""
     joined = any(name not in case.told for name in case.names)
     risen = case.incident.severity is not case.told_severity
-    return joined or risen or case.flapping_due
+    return joined or risen or case.flapping_due or _widened(case)
+
+
+def _widened(case: Case) -> bool:
+    """Whether it reaches other families of models, or shallower, than was told."""
+    shallower = case.incident.depth.level < case.told_depth.level
+    return shallower or (case.told_model is not None and case.model is None)
 
 
 def _changed(case: Case) -> bool:
     """Whether anything is to be told."""
-    narrowed = case.told_model is not None and case.model is None
-    return _grown(case) or narrowed or any(name not in case.names for name in case.told)
+    return _grown(case) or any(name not in case.names for name in case.told)

@@ -218,7 +218,7 @@ def test_a_second_family_widens_it() -> None:
     wider = next(event for event in story.events if event.reason is Reason.WIDENED)
     assert wider.type is EventType.UPDATED
     assert wider.incident is not None
-    assert wider.incident.explanation.startswith("wider than the haiku models; ")
+    assert wider.incident.explanation.startswith("wider than the haiku models: fast: ")
     assert wider.incident.model is None
     assert story.incident.severity in (SeverityLevel.MAJOR, SeverityLevel.CRITICAL)
 
@@ -328,6 +328,13 @@ def test_an_operator_ends_an_incident() -> None:
     assert story.engine.open_incidents() == ()
     assert story.engine._detectors["api"].standing.stage is Stage.CALM
     assert story.engine.close_incident(story.incident.id, "again", moment(301.0)) == ()
+
+
+def test_of_two_the_one_that_is_named_is_ended() -> None:
+    world = each(Trouble(100.0, 9e9, probes=API), Trouble(1100.0, 9e9, probes=CONSOLE))
+    story = told(world, 1500.0)
+    story.engine.close_incident(story.incident.id, "known to us", moment(1500.0))
+    assert [incident.names for incident in story.engine.open_incidents()] == [("api",)]
 
 
 # ------------------------------------------------------------------ memory

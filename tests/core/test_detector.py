@@ -414,6 +414,46 @@ def test_asking_twice_at_the_same_moment_changes_nothing() -> None:
     assert detector.standing == standing
 
 
+def test_a_calm_machine_cannot_be_dropped_or_stopped() -> None:
+    detector = a_detector()
+    detector.dropped(moment(0.0))
+    detector.stopped(moment(0.0))
+    assert detector.standing.stage is Stage.CALM
+    assert detector.standing.closed is None
+
+
+def test_a_machine_whose_probes_give_nothing_usable_for_two_hours_gives_up() -> None:
+    story = told(Trouble(100.0, 200.0), 200.0)
+    story.world, story.tick_every = (lambda probe, at: Comes.LIMITED), 30.0
+    story.play(7300.0)
+    assert story.said == ["opened api"]
+    story.play(7500.0)
+    assert story.said == ["opened api", "closed api"]
+    assert story.incident.reason is Reason.EVIDENCE_GONE
+
+
+def test_after_a_long_absence_a_silence_begins_anew() -> None:
+    story = told(Trouble(100.0, 9e9), 300.0)
+    other = Story(HELLOS).adopt(story, 40_000.0)
+    other.tick(40_001.0)
+    assert other.said == []
+    assert Story(HELLOS).adopt(story, 330.0).engine._detectors["api"].watched is not None
+
+
+def test_trouble_elsewhere_widens_what_is_open_and_what_recovers() -> None:
+    begun = Trouble(100.0, 900.0, probes=("models", "count"))
+    wide = told(each(begun, Trouble(300.0, 900.0)), 500.0, DEEP)
+    assert wide.said == ["opened api", "updated api"]
+    assert (wide.incident.depth, wide.incident.reason) == (Depth.EDGE, Reason.WIDENED)
+    assert wide.incident.explanation.startswith("wider than key: fast: ")
+    again = told(each(Trouble(100.0, 500.0, probes=("models", "count")),
+                      Trouble(560.0, 900.0, probes=("a", "b"))), 640.0, DEEP)  # fmt: skip
+    assert again.said == ["opened api", "recovering api"]
+    assert again.engine.open_incidents()[0].phase is IncidentPhase.OPEN
+    notes = [note.reason for note in again.engine.open_incidents()[0].timeline]
+    assert notes == [Reason.FAST, Reason.GOOD_STREAK, Reason.WIDENED]
+
+
 @pytest.mark.parametrize("shift", [0.0, 300.0])
 def test_a_detector_survives_the_way_through_a_snapshot(shift: float) -> None:
     detector, windows = opened()
