@@ -448,7 +448,7 @@ def test_trouble_elsewhere_widens_what_is_open_and_what_recovers() -> None:
     assert wide.incident.explanation.startswith("wider than key: fast: ")
     again = told(each(Trouble(100.0, 500.0, probes=("models", "count")),
                       Trouble(560.0, 900.0, probes=("a", "b"))), 640.0, DEEP)  # fmt: skip
-    assert again.said == ["opened api", "recovering api"]
+    assert again.said == ["opened api", "recovering api", "updated api"]
     assert again.engine.open_incidents()[0].phase is IncidentPhase.OPEN
     notes = [note.reason for note in again.engine.open_incidents()[0].timeline]
     assert notes == [Reason.FAST, Reason.GOOD_STREAK, Reason.WIDENED]
