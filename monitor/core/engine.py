@@ -57,8 +57,11 @@ AWAY_MAX = 60.0
 class Engine:
     """Decides. See the module's text for the order of things."""
 
-    def __init__(self, plan: Plan, policy: Policy) -> None:
-        """A calm engine that has seen nothing."""
+    def __init__(self, plan: Plan, policy: Policy, boot: str = "") -> None:
+        """A calm engine that has seen nothing.
+
+        `boot` names the monotonic clock: the same as long as the machine runs; empty if not known.
+        """
         titles = {component.name: component.title for component in plan.components}
 
         def describe(event: EventType, incident: Incident) -> str:
@@ -68,6 +71,7 @@ class Engine:
         longest = max((pool.longest_window for of in pools.values() for pool in of), default=0.0)
         self.plan = plan
         self._policy = policy
+        self._boot = boot
         self._windows = Windows(
             (probe.name for probe in plan.probes), max(longest, 2 * policy.close.window) + 60.0
         )
@@ -287,6 +291,7 @@ class Engine:
         """All that is remembered, as JSON."""
         plain = {
             "version": SNAPSHOT_VERSION,
+            "boot": self._boot,
             "mono": now.mono,
             "wall": now.wall.isoformat(),
             "windows": {n: to_plain(entries) for n, entries in self._windows.snapshot().items()},
@@ -307,7 +312,8 @@ class Engine:
         """Take over what an earlier engine remembered; its plan may have been another one.
 
         Monotonic times are moved so that what happened ten minutes ago by the wall clock is ten
-        minutes old again. If it was set back meanwhile, nobody knows how old anything is.
+        minutes old again. If it was set back meanwhile, or moved otherwise than the monotonic clock
+        of the same boot, nobody knows how old anything is.
 
         Raises:
             ValueError: the snapshot is damaged or of another version; throw this engine away.
@@ -322,7 +328,9 @@ class Engine:
             if away > AWAY_MAX:
                 for detector in self._detectors.values():
                     detector.watched = None
-            if away < -self._policy.clock_drift:
+            same_clock = bool(self._boot) and saved["boot"] == self._boot
+            passed = now.mono - saved["mono"] if same_clock else max(0.0, away)
+            if abs(away - passed) > self._policy.clock_drift:
                 self._forget_times()
         except (KeyError, TypeError, AttributeError) as error:
             msg = f"a damaged snapshot: {error!r}"

@@ -410,6 +410,31 @@ def test_a_restart_with_another_monotonic_clock_keeps_ages(base: float, away: fl
     assert [base - started for started in after] == pytest.approx(ages)
 
 
+@pytest.mark.parametrize(
+    ("boot", "jump", "kept"),
+    [
+        ("b", 0.0, True),
+        ("b", 1.9, True),
+        ("b", 600.0, False),
+        ("b", -600.0, False),
+        ("c", 600.0, True),
+        ("", 600.0, True),
+        ("", -600.0, False),
+    ],
+)
+def test_a_clock_that_jumps_during_a_restart_is_seen_by_the_clock_of_the_same_boot(
+    boot: str,
+    jump: float,
+    kept: bool,  # noqa: FBT001  # a table
+) -> None:
+    story = Story(HELLOS, world=Trouble(100.0, 9e9)).play(200.0)
+    story.engine._boot = "b" if boot else ""
+    engine = Engine(HELLOS, Policy(), boot)
+    engine.restore(story.engine.snapshot(moment(200.0)), moment(230.0, wall_shift=jump))
+    assert bool(engine._windows.snapshot()) is kept
+    assert engine.open_incidents() == story.engine.open_incidents()
+
+
 def test_an_open_incident_is_not_announced_again_after_a_restart() -> None:
     story = Story(HELLOS, world=Trouble(100.0, 700.0)).play(300.0)
     other = story.restart().play(2000.0)
