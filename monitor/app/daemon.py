@@ -29,6 +29,7 @@ from monitor.app.build import (
     salt_of,
 )
 from monitor.app.memory import recall
+from monitor.app.orders import CLOSE_INCIDENT, Orders, incident_closer
 from monitor.app.purse import Purse
 from monitor.app.runlog import RunLog
 from monitor.app.views import Punctuality, Scrape, Vitals
@@ -46,6 +47,7 @@ from monitor.refusal import Refusal
 from monitor.scheduler import CONCURRENCY_MAX, Asked, Pulse, Runner
 from monitor.storage.database import Database, StorageError, open_database
 from monitor.storage.lock import only_daemon
+from monitor.storage.orders import OrderBook
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.retention import prune
 from monitor.storage.store import Store
@@ -157,6 +159,12 @@ class Daemon:
         courier = Courier(
             outbox, self._notifiers, self._clock, self._rng, DeliveryPolicy(), self._metrics
         )
+        self._orders = Orders(
+            OrderBook(database, self.plan.vantage),
+            {CLOSE_INCIDENT: incident_closer(self._pipeline)},
+            self._clock,
+            store.flush,
+        )
         store.on_committed(courier.wake)
         vitals = Vitals(self._clock, self._pulse, self._punctuality, store, outbox, self._notifiers)
         web = self._web(store, vitals)
@@ -250,6 +258,7 @@ class Daemon:
                 runner.watch()
                 self._pipeline.tick()
                 await vitals.look()
+                await self._orders.look()
             except StorageError as error:
                 log.warning("store.unreadable", error=str(error))
             except Exception:

@@ -79,8 +79,6 @@ class Detector:
         self._heard: dict[str, float] = {}
         self._rest: dict[tuple[str, ...], tuple[Pool, ...]] = {}
 
-    # ------------------------------------------------------------ what comes in
-
     def heard(self, probe: str, started: float) -> None:
         """A run of `probe` ended with an answer of some kind, usable or not."""
         self._heard[probe] = max(started, self._heard.get(probe, started))
@@ -300,7 +298,9 @@ class Detector:
         self.watched = None
         return self._step(signal, reason, why)
 
-    # ------------------------------------------------------------ shared
+    def stopped(self, why: str, now: Moment) -> list[Effect]:
+        """Its incident is ended by hand."""
+        return [self._end(Signal.GONE, Reason.OPERATOR, why, now)]
 
     def _step(
         self,

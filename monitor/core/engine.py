@@ -230,8 +230,6 @@ class Engine:
         """Add the change of cadence that comes with it."""
         return [*effects, *self._cadences.changes()] if effects else effects
 
-    # ------------------------------------------------------------ time and states
-
     def _watch_clocks(self, now: Moment) -> None:
         """Wall against monotonic time: after a jump or a sleep the windows mean nothing."""
         before, self._ticked = self._ticked, now
@@ -284,6 +282,15 @@ class Engine:
         """End an open incident by an operator's word; nothing when none of that id lasts."""
         effects = self._correlator.stop(incident_id, reason, now)
         return (*self._told(effects), *self._board.changes(now)) if effects else ()
+
+    def close_incident(self, incident_id: str, reason: str, now: Moment) -> tuple[Effect, ...]:
+        """End an open incident by an operator's word; nothing when none of that id lasts."""
+        for detector in self._detectors.values():
+            lasting = detector.standing.stage is not Stage.CALM and detector.standing.incident
+            if lasting and lasting.id == incident_id:
+                effects = self._with_cadence(detector, detector.stopped(reason, now))
+                return (*effects, *self._board.changes(now))
+        return ()
 
     # ------------------------------------------------------------ memory
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from typing_extensions import override
+
 from monitor.core.degradation import GIVEN_UP_AFTER, Degradations, Step
 from monitor.core.latency import LatencyWatch, SlowProbe
 from monitor.core.policy import Latency
@@ -27,12 +29,15 @@ class Told(LatencyWatch):
     def __post_init__(self) -> None:
         super().__init__(plan_of(a_probe("a"), a_probe("b")), Latency())
 
+    @override
     def degraded(self, component: str, now: float) -> tuple[SlowProbe, ...]:
         return self.enough
 
+    @override
     def slow(self, component: str, now: float) -> tuple[SlowProbe, ...]:
         return self.now
 
+    @override
     def cleared(self, probe: str, now: float) -> bool:
         return probe not in self.silent
 
