@@ -43,6 +43,9 @@ START_SECONDS_MIN = 0.02
 OFF_GRID_SECONDS = 0.5
 """A beat so far from when it is due, in machine seconds, has left its grid: it is planned anew."""
 
+BESIDE_MAX = 3
+"""Runs of one probe at once: extra ones go beside a run that hangs, or it would hide the next."""
+
 BEATS_MAX = 100
 """Beats of one job that may be under way: each only hands over; a late loop must not drop one."""
 
@@ -198,7 +201,9 @@ class Asked:
 
 
 class Runner:
-    """Owns the running probes: one run of a probe at a time, so many in all, drained at the stop.
+    """Owns the running probes: so many at a time, drained at the stop.
+
+    A scheduled run never goes beside another of its probe; an extra run does.
 
     `ask(name, origin)` makes one run and never raises for the world; `check_control()` asks the
     control targets.
@@ -220,7 +225,7 @@ class Runner:
         self._check_control = check_control
         self._concurrency_max = concurrency_max
         self._metronome = Metronome(clock, self._strike)
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._bursts: dict[str, int] = {}
         self._bursting: dict[str, asyncio.Task[None]] = {}
         self._asked: tuple[Asked, ...] = ()
@@ -326,15 +331,16 @@ class Runner:
         """Begin a run, or count why not."""
         if self._tasks is None or self._closing:
             return
-        if name in self._running:
+        free = [place for place in range(BESIDE_MAX) if (name, place) not in self._running]
+        if not free or (len(free) < BESIDE_MAX and origin is not Origin.BURST):
             if origin is Origin.SCHEDULED:
                 self._gauge.skipped(name, "still_running")
         elif len(self._running) >= self._concurrency_max:
             self._gauge.skipped(name, "at_capacity")
         else:
             task = self._tasks.create_task(self._guarded(name, partial(self._ask, name, origin)))
-            self._running[name] = task
-            task.add_done_callback(lambda _task: self._running.pop(name, None))
+            self._running[name, free[0]] = task
+            task.add_done_callback(lambda _task: self._running.pop((name, free[0]), None))
 
     async def _guarded(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         """A bug in one run must not end the others: it is logged and the schedule goes on."""

@@ -17,6 +17,7 @@ from monitor.clock import Clock, ScaledClock, SystemClock, VirtualClock
 from monitor.core.effects import CheckControl, RequestBurst, SetCadence
 from monitor.core.observation import Origin
 from monitor.scheduler import (
+    BESIDE_MAX,
     DRIFT_SECONDS,
     START_SECONDS_MIN,
     SWEEP_GAP,
@@ -324,19 +325,25 @@ async def test_a_beat_begins_a_run_and_tells_how_late_it_was() -> None:
     assert stand.gauge.skips == [("a", "late"), ("a", "late")]
 
 
-async def test_a_probe_runs_once_at_a_time_and_only_a_scheduled_run_is_missed() -> None:
+async def test_only_extra_runs_go_beside_one_that_hangs_and_two_of_them_at_most() -> None:
     stand = Stand("a")
     stand.runs.gate.clear()
     async with stand.serving():
-        stand.runner.burst(RequestBurst(runs=(("a", 1),), gap=1.0))
+        stand.runner.burst(RequestBurst(runs=(("a", 3),), gap=1.0))
         await stand.clock.advance(5.0)
         assert stand.gauge.skips == []
+        assert len(stand.runner._running) == BESIDE_MAX
         await stand.strike("a")
         assert stand.gauge.skips == [("a", "still_running")]
         stand.runs.gate.set()
         await stand.clock.advance(0.0)
+        assert stand.runner._running == {}
         await stand.strike("a")
-    assert stand.runs.begun == [("a", Origin.SCHEDULED)]
+    assert [origin for _, origin in stand.runs.begun] == [
+        Origin.BURST,
+        Origin.BURST,
+        Origin.SCHEDULED,
+    ]
     assert stand.gauge.skips == [("a", "still_running")]
 
 
@@ -477,7 +484,7 @@ async def test_a_run_that_is_cut_before_it_began_leaves_nothing_behind() -> None
     stand = Stand("a")
     async with stand.serving():
         stand.runner._launch("a", Origin.SCHEDULED)
-        stand.runner._running["a"].cancel()
+        stand.runner._running["a", 0].cancel()
     gc.collect()
     assert stand.runs.begun == []
     stand.runner._launch("a", Origin.SCHEDULED)

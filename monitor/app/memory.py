@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -19,6 +20,9 @@ from monitor.storage.store import Store
 
 WINDOW_SECONDS = 3600.0
 """How far back stored runs are taken into the windows when there is no snapshot."""
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Names the machine's present boot, and with it its monotonic clock. Linux has it."""
 
 STORED_WITHIN_SECONDS = 5.0
 """A run is stored so soon after its timeout, if it is stored at all."""
@@ -36,7 +40,8 @@ async def recall(store: Store, plan: Plan, policy: Policy, clock: Clock) -> Engi
     Raises:
         StorageError: the store cannot be read.
     """
-    engine = Engine(plan, policy)
+    boot = _boot()
+    engine = Engine(plan, policy, boot)
     now = Moment(mono=clock.monotonic(), wall=clock.now())
     since = now.wall - timedelta(seconds=WINDOW_SECONDS)
     saved = await store.load_snapshot()
@@ -47,12 +52,21 @@ async def recall(store: Store, plan: Plan, policy: Policy, clock: Clock) -> Engi
             since = max(since, saved[0] - timedelta(seconds=longest + STORED_WITHIN_SECONDS))
         except ValueError as error:
             log.warning("engine.snapshot_unusable", error=str(error))
-            engine = Engine(plan, policy)
+            engine = Engine(plan, policy, boot)
+        engine.sight.missed(saved[0])
     stored = await store.runs_since(since)
     excluded = [run.run_id for run in stored if counts_as(run.outcome) is Counts.EXCLUDED]
     engine.remember(entries(stored, now), await store.proven_probes(), excluded)
     engine.adopt(await store.open_incidents(), now)
     return engine
+
+
+def _boot() -> str:
+    """What names the present boot; empty where the system does not say."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def entries(stored: Sequence[StoredRun], now: Moment) -> list[Entry]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from monitor.core.effects import Announce, Effect, Judged, Rejudged, StateChanged
+from monitor.core.effects import Announce, Effect, Judged, Rejudged, SightChanged, StateChanged
 from monitor.core.outcome import Outcome
 
 
@@ -41,6 +41,8 @@ class RunLog:
                     reason=str(event.reason),
                     explanation=event.incident.explanation if event.incident else event.detail,
                 )
+            elif isinstance(effect, SightChanged):
+                self._log.warning("network.sight_changed", sees=effect.sees, reason=effect.reason)
             elif isinstance(effect, Rejudged):
                 self._log.info(
                     "run.rejudged", runs=list(effect.run_ids), outcome=str(effect.verdict.outcome)

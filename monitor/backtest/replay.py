@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -49,6 +50,8 @@ TICK_SECONDS = 1.0
 SWEEP_GAP = 0.1
 REFUSED_SECONDS = 0.01
 HANDSHAKE_SECONDS = 0.05
+BESIDE_MAX = 3
+"""Runs of one probe at once, as in the daemon's scheduler."""
 CONTROL_TIMEOUT = 3.0
 CONTROL_NAME = ""
 """The control targets' place among the beats; no probe is called so."""
@@ -100,7 +103,7 @@ class Rehearsal:
         self._order = itertools.count()
         self._now = 0.0
         self._ticked = 0.0
-        self._running: set[str] = set()
+        self._running: Counter[str] = Counter()
         self._bursts: dict[str, int] = {}
         self._beats: dict[str, tuple[float, float, int]] = {}
         self._controls_open = 0
@@ -180,9 +183,9 @@ class Rehearsal:
     # ------------------------------------------------------------ one run
 
     def _launch(self, name: str, origin: Origin) -> None:
-        if name in self._running:
+        if self._running[name] >= (BESIDE_MAX if origin is Origin.BURST else 1):
             return
-        self._running.add(name)
+        self._running[name] += 1
         question = self._questions[name]
         moment = self._moment()
         response = self._world.answer(_request(question), moment.wall)
@@ -204,7 +207,9 @@ class Rehearsal:
                 origin=observation.origin,
                 error=TransportError(
                     kind=Failure.TIMEOUT,
-                    phase=Phase.FIRST_BYTE,
+                    phase=Phase.FIRST_BYTE
+                    if observation.error is None
+                    else observation.error.phase,
                     message=f"no answer within {plan.soft_deadline:g} s",
                 ),
                 provisional=True,
@@ -212,7 +217,7 @@ class Rehearsal:
         )
 
     def _end(self, observation: Observation) -> None:
-        self._running.discard(observation.probe)
+        self._running[observation.probe] -= 1
         self.record.runs += 1
         self._feed(observation)
 

@@ -21,6 +21,7 @@ _CLOSE = policy.Close()
 _BURST = policy.Burst()
 _GUARD = policy.Guard()
 _SEVERITY = policy.Severity()
+_ANNOUNCE = policy.Announce()
 _LATENCY = policy.Latency()
 _POLICY = policy.Policy()
 
@@ -95,7 +96,9 @@ class CloseSpec(Spec):
     flaps_in: Duration = _CLOSE.flaps_in
     """Time within which re-opens are counted."""
     flaps: int = Field(default=_CLOSE.flaps, ge=1)
-    """So many re-opens double the window."""
+    """So many re-opens double the window, and so many returns are flapping."""
+    gone_after: Duration = Field(default=_CLOSE.gone_after, gt=0)
+    """After so long without a usable run nobody can tell any more, and the incident ends."""
 
 
 class BurstSpec(Spec):
@@ -135,6 +138,23 @@ class SeveritySpec(Spec):
     """Share of bad runs in the deciding pool."""
     window: Duration = Field(default=_SEVERITY.window, gt=0)
     """Over this time."""
+
+
+class AnnounceSpec(Spec):
+    """When what was decided is told."""
+
+    after: Duration = _ANNOUNCE.after
+    """How long an opening on runs that never reached the vendor waits to be confirmed."""
+    failures: int = Field(default=_ANNOUNCE.failures, ge=1)
+    """So many bad runs that started since confirm it."""
+    give_up: Duration = Field(default=_ANNOUNCE.give_up, gt=0)
+    """It is withdrawn after so long, and when the runs are good again."""
+    gather: Duration = _ANNOUNCE.gather
+    """Components that join, and a severity that rises, are told together after so long."""
+    leave: Duration = _ANNOUNCE.leave
+    """The same for components that are well again while others are not."""
+    apart: Duration = _ANNOUNCE.apart
+    """Two such updates are at least so far apart."""
 
 
 class LatencySpec(Spec):
@@ -190,6 +210,10 @@ class DetectionSpec(Spec):
     """Whose network it is."""
     severity: SeveritySpec = SeveritySpec()
     """From a partial to a major outage."""
+    announce: AnnounceSpec = AnnounceSpec()
+    """When it is told."""
+    join_within: Duration = Field(default=_POLICY.join_within, ge=0)
+    """A component that fails so soon after another is part of the same incident."""
     latency: LatencySpec = LatencySpec()
     """From operational to degraded performance."""
     cadence: Duration = Field(default=_POLICY.cadence, gt=0)
@@ -212,6 +236,8 @@ class DetectionSpec(Spec):
             burst=policy.Burst(**self.burst.model_dump()),
             guard=policy.Guard(**self.guard.model_dump()),
             severity=policy.Severity(**self.severity.model_dump()),
+            announce=policy.Announce(**self.announce.model_dump()),
+            join_within=self.join_within,
             latency=policy.Latency(**self.latency.model_dump()),
             cadence=self.cadence,
             stale_after=self.stale_after,

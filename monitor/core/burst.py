@@ -70,6 +70,7 @@ class BurstBudget:
             for other in siblings
             if (count := min(each, self._paid_left(other, now)) if other.paid else each) > 0
         )
+        runs = _within(runs, min((self._left_in_hour(n, now) for n in asking), default=0))
         return RequestBurst(runs=runs, gap=self._policy.gap) if runs else None
 
     def _left_in_hour(self, component: str, now: float) -> int:
@@ -103,3 +104,13 @@ class BurstBudget:
         self._paid.extend(when + shift for when in saved["paid"])
         self._paid_in_burst = dict(saved["paid_in_burst"])
         self._asked = None if saved["asked"] is None else saved["asked"] + shift
+
+
+def _within(runs: tuple[tuple[str, int], ...], left: int) -> tuple[tuple[str, int], ...]:
+    """No more of these runs than the hour has left, in turn, so that none of them gets all."""
+    counts = dict.fromkeys((name for name, _ in runs), 0)
+    for turn in range(max((count for _, count in runs), default=0)):
+        for name, count in runs:
+            if turn < count and left > 0:
+                counts[name], left = counts[name] + 1, left - 1
+    return tuple((name, count) for name, count in counts.items() if count > 0)

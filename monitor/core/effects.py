@@ -72,8 +72,25 @@ class StateChanged:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SightChanged:
+    """This host sees Claude again (`sees`), or nothing any more; what lies between is unknown."""
+
+    sees: bool
+    at: datetime
+    reason: str
+
+
 Effect = (
-    Judged | Rejudged | Announce | Revise | RequestBurst | CheckControl | SetCadence | StateChanged
+    Judged
+    | Rejudged
+    | Announce
+    | Revise
+    | RequestBurst
+    | CheckControl
+    | SetCadence
+    | StateChanged
+    | SightChanged
 )
 
 
@@ -160,7 +177,10 @@ class NetworkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """Everything that a page, an API or a metric shows of now."""
+    """Everything that a page, an API or a metric shows of now.
+
+    `suspects` are incidents that wait to be confirmed: nobody was told of them yet.
+    """
 
     at: datetime
     vantage: str
@@ -168,3 +188,4 @@ class StatusView:
     probes: tuple[ProbeView, ...]
     network: NetworkView
     open_incidents: tuple[Incident, ...]
+    suspects: tuple[Incident, ...] = ()

@@ -1,11 +1,12 @@
 """The face of the core: facts and time go in, effects come out.
 
-`Engine` owns one detector for each component, the windows that they share, the control guard and
-the book of keys. It performs nothing. The daemon, the backtest and the property tests all drive
-this one object, each with its own clock.
+`Engine` owns one detector for each component, the windows that they share, the correlator that
+makes incidents of what they say, the control guard and the book of keys. It performs nothing. The
+daemon, the backtest and the property tests all drive this one object, each with its own clock.
 
 The order within one call is fixed: judge the run, learn from it, enter it, let each detector
-decide, judge earlier runs again in its light, then tell what has to be told.
+decide, let the correlator make incidents of it, judge earlier runs again in its light, then tell
+what has to be told.
 """
 
 from __future__ import annotations
@@ -16,46 +17,55 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from monitor.core.asking import ControlQuestion
 from monitor.core.burst import BurstBudget
+from monitor.core.cadence import Cadences
 from monitor.core.codec import from_plain, to_plain
-from monitor.core.detector import Detector, Setting
+from monitor.core.correlate import Correlator
+from monitor.core.degradation import Degradations
+from monitor.core.detector import Detector
 from monitor.core.effects import (
     Announce,
-    CheckControl,
     ControlResult,
     Effect,
     Judged,
     ProbeView,
     Rejudged,
-    SetCadence,
+    SightChanged,
     StatusView,
 )
 from monitor.core.guard import ControlGuard
 from monitor.core.incident import EventType, Incident
 from monitor.core.judging import Judge
+from monitor.core.latency import LatencyWatch
 from monitor.core.moment import Moment
 from monitor.core.notices import Notices
 from monitor.core.observation import Observation, Origin
-from monitor.core.orphans import adopted, closed_without_evidence
+from monitor.core.onset import REACH
 from monitor.core.outcome import Counts
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
-from monitor.core.pools import cadence_of, pools_of
+from monitor.core.pools import pools_of
+from monitor.core.sight import Sight
 from monitor.core.standing import Stage
 from monitor.core.status import Board
+from monitor.core.transition import Transition
 from monitor.core.window import Entry, Windows, entry_of
 from monitor.core.words import incident_sentence
 
-SNAPSHOT_VERSION = 1
-CONTROL_GAP = 1.0
-"""Seconds between two requests to ask the control targets."""
+SNAPSHOT_VERSION = 2
+AWAY_MAX = 60.0
+"""Who was away for longer has not looked meanwhile: a silence begins anew."""
 
 
 class Engine:
     """Decides. See the module's text for the order of things."""
 
-    def __init__(self, plan: Plan, policy: Policy) -> None:
-        """A calm engine that has seen nothing."""
+    def __init__(self, plan: Plan, policy: Policy, boot: str = "") -> None:
+        """A calm engine that has seen nothing.
+
+        `boot` names the monotonic clock: the same as long as the machine runs; empty if not known.
+        """
         titles = {component.name: component.title for component in plan.components}
 
         def describe(event: EventType, incident: Incident) -> str:
@@ -65,29 +75,36 @@ class Engine:
         longest = max((pool.longest_window for of in pools.values() for pool in of), default=0.0)
         self.plan = plan
         self._policy = policy
+        self._boot = boot
         self._windows = Windows(
-            (probe.name for probe in plan.probes), max(longest, 2 * policy.close.window) + 60.0
+            (probe.name for probe in plan.probes),
+            max(longest, 2 * policy.close.window, REACH) + 60.0,
         )
         self._guard = ControlGuard((control.name for control in plan.controls), policy.guard)
         self._judge = Judge(plan, policy, self._guard, self._windows)
         self._burst = BurstBudget(plan, policy.burst)
         self._notices = Notices(plan, policy.guard.announce_after)
-        self._describe = describe
-        setting = Setting(
-            vantage=plan.vantage, describe=describe, policy=policy, maintenance=plan.maintenance
-        )
         self._detectors = {
-            component.name: Detector(component, pools[component.name], self._windows, setting)
+            component.name: Detector(
+                component, pools[component.name], self._windows, policy, plan.maintenance
+            )
             for component in plan.components
         }
+        self._correlator = Correlator(plan, policy, self._windows, self._detectors, describe)
+        self._latency = LatencyWatch(plan, policy.latency)
+        self._degradations = Degradations(self._latency, plan, policy.latency)
         self._probes = {probe.name: probe for probe in plan.probes}
-        self._board = Board(plan, policy, self._windows, self._guard, self._detectors)
+        self._board = Board(
+            plan, policy, self._windows, self._guard, self._detectors, self._correlator
+        )
         self._last: dict[str, Judged] = {}
         self._held: set[str] = set()
-        self._control_asked: float | None = None
-        self._control_open: set[str] = set()
+        wait = policy.guard.wait
+        self._question = ControlQuestion(self._guard, targets=bool(plan.controls), wait=wait)
         self._ticked: Moment | None = None
-        self._orphans: list[Announce] = []
+        self._cadences = Cadences(plan, policy, self._detectors)
+        self.sight = Sight()
+        self._orphans: list[Effect] = []
 
     # ------------------------------------------------------------ what comes in
 
@@ -103,6 +120,7 @@ class Engine:
             if observation.origin is Origin.BURST:
                 self._burst.ran(self._probes[observation.probe], observation.started)
             self._hear(judged)
+            self._latency.entered(judged)
         effects: list[Effect] = [judged]
         effects += self._enter(judged, now)
         for earlier in self._judge.key_doubts(now.mono):
@@ -118,8 +136,8 @@ class Engine:
     def control(self, result: ControlResult, now: Moment) -> tuple[Effect, ...]:
         """A control target has answered, or not."""
         self._guard.record(result)
-        if self._control_asked is not None and result.ended >= self._control_asked:
-            self._control_open.discard(result.target)
+        self._latency.control(result)
+        self._question.answered(result)
         effects: list[Effect] = []
         if not result.ok:
             for earlier in self._judge.network_doubts():
@@ -129,11 +147,17 @@ class Engine:
 
     def tick(self, now: Moment) -> tuple[Effect, ...]:
         """Time has passed: about once a second."""
-        self._watch_clocks(now)
-        effects = self._release(now)
-        if self._guard.blind_reason() is None:
-            for detector in self._detectors.values():
-                effects += self._with_cadence(detector, detector.tick(now))
+        effects: list[Effect] = [*self._watch_clocks(now)]
+        effects += self.sight.look(self._guard.blind_reason(), now)
+        effects += self._release(now)
+        detectors = self._detectors.values()
+        if self.sight.blind is None:
+            steps = [step for detector in detectors for step in detector.tick(now)]
+            steps += self._degradations.tick(now.mono, self._board.busy(now))
+            effects += self._decided(steps, now) + self._told(self._correlator.tick(now))
+        else:
+            steps = [step for detector in detectors for step in detector.given_up(now)]
+            effects += self._decided(steps, now)
         effects += self._notices.network(self._guard, now)
         effects += self._board.changes(now)
         self._windows.prune(now.mono)
@@ -147,6 +171,7 @@ class Engine:
         What keeps its own time, as a backtest does, may then `tick` as rarely as it likes.
         """
         calm = all(d.standing.stage is Stage.CALM for d in self._detectors.values())
+        calm = calm and not self._correlator.waiting and self._degradations.quiet
         return calm and not self._held and self._guard.blind_reason() is None
 
     # ------------------------------------------------------------ one run
@@ -165,33 +190,28 @@ class Engine:
         if verdict.counts is Counts.EXCLUDED:
             gone = self._windows.remove(probe.name, observation.run_id, observation.started)
             if gone is not None:
-                for name in probe.components:
-                    self._detectors[name].taken_back(gone)
+                self._correlator.taken_back(gone)
             return []
         entry = entry_of(judged)
         before = self._windows.put(entry)
+        if self._correlator.cases:
+            self._correlator.entered(entry, before)
         effects: list[Effect] = []
         if entry.bad and (before is None or not before.bad):
             effects += self._doubt(entry, now)
-        hold = entry.bad and not entry.answered and self._waiting(now)
+        hold = entry.bad and not entry.answered and self._question.waiting(now.mono)
+        steps: list[Transition] = []
         for name in probe.components:
-            detector = self._detectors[name]
-            found = detector.entered(entry, before, now, answered_only=hold)
-            effects += self._with_cadence(detector, found)
+            steps += self._detectors[name].entered(entry, now, answered_only=hold)
             if hold:
                 self._held.add(name)
-        return effects
+        return effects + self._decided(steps, now) if steps else effects
 
     def _doubt(self, entry: Entry, now: Moment) -> list[Effect]:
         """A bad run: ask the control targets, and ask again."""
-        effects: list[Effect] = []
-        asked = self._control_asked
-        if self.plan.controls and (asked is None or now.mono - asked >= CONTROL_GAP):
-            self._control_asked = now.mono
-            self._control_open = set(self._guard.proven())
-            effects.append(CheckControl())
+        effects: list[Effect] = [*self._question.ask(now.mono)]
         probe = self._probes[entry.probe]
-        calm = [n for n in probe.components if self._detectors[n].standing.stage is Stage.CALM]
+        calm = [n for n in probe.components if self._correlator.unannounced(n)]
         burst = self._burst.ask(probe, calm, now.mono) if calm else None
         if burst is not None:
             effects.append(burst)
@@ -206,67 +226,41 @@ class Engine:
         effects: list[Effect] = [Rejudged(run_ids=(run_id,), verdict=judged.verdict)]
         return effects + self._enter(judged, now)
 
-    def _waiting(self, now: Moment) -> bool:
-        """Whether an opening on unanswered runs has to wait for the control targets' word."""
-        asked = self._control_asked
-        return (
-            asked is not None
-            and bool(self._control_open)
-            and now.mono - asked < self._policy.guard.wait
-        )
-
     def _release(self, now: Moment) -> list[Effect]:
         """Judge what had to wait, once the wait is over."""
-        if not self._held or self._waiting(now):
+        if not self._held or self._question.waiting(now.mono):
             return []
         held, self._held = sorted(self._held), set()
-        effects: list[Effect] = []
-        for name in held:
-            detector = self._detectors[name]
-            effects += self._with_cadence(detector, detector.judge(now))
-        return effects
+        return self._decided([s for name in held for s in self._detectors[name].judge(now)], now)
 
-    def _with_cadence(self, detector: Detector, effects: list[Effect]) -> list[Effect]:
-        """Add the change of cadence that an opening or a close brings."""
-        for effect in effects:
-            if not isinstance(effect, Announce):
-                continue
-            if effect.event.type in (EventType.OPENED, EventType.REOPENED):
-                return [*effects, *self._cadence(detector, self._policy.cadence)]
-            if effect.event.type is EventType.CLOSED:
-                return [*effects, *self._cadence(detector, None)]
-        return effects
+    def _decided(self, steps: list[Transition], now: Moment) -> list[Effect]:
+        """What the detectors' steps come to."""
+        return self._told(self._correlator.apply(steps, now)) if steps else []
 
-    def _cadence(self, detector: Detector, interval: float | None) -> list[Effect]:
-        open_elsewhere = {
-            probe
-            for other in self._detectors.values()
-            if other is not detector and other.standing.stage is not Stage.CALM and other.pools
-            for probe in other.pools[0].names
-        }
-        names = tuple(
-            probe.name
-            for probe in (detector.pools[0].probes if detector.pools else ())
-            if cadence_of(probe, self._policy) < probe.interval
-            and not (interval is None and probe.name in open_elsewhere)
-        )
-        return [SetCadence(probes=names, interval=interval)] if names else []
+    def _told(self, effects: list[Effect]) -> list[Effect]:
+        """Add the change of cadence that comes with it."""
+        return [*effects, *self._cadences.changes()] if effects else effects
 
-    def _watch_clocks(self, now: Moment) -> None:
+    # ------------------------------------------------------------ time and states
+
+    def _watch_clocks(self, now: Moment) -> list[SightChanged]:
         """Wall against monotonic time: after a jump or a sleep the windows mean nothing."""
         before, self._ticked = self._ticked, now
         if before is None:
-            return
+            return []
         passed = now.mono - before.mono
         drift = (now.wall - before.wall).total_seconds() - passed
-        if abs(drift) > self._policy.clock_drift:
-            self._forget_times()
+        if abs(drift) <= self._policy.clock_drift:
+            return []
+        self._forget_times()
+        return self.sight.slept(drift, now)
 
     def _forget_times(self) -> None:
         """Nobody knows how old anything is."""
         self._windows.clear()
         self._guard.forget_times()
         self._judge.forget_times()
+        self._degradations.forget_times()
         self._held.clear()
 
     def status(self, now: Moment) -> StatusView:
@@ -285,24 +279,17 @@ class Engine:
             ),
             network=self._guard.view(),
             open_incidents=self.open_incidents(),
+            suspects=self._correlator.suspects(),
         )
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        """The incidents that last."""
-        return tuple(
-            d.standing.incident
-            for d in self._detectors.values()
-            if d.standing.incident is not None and d.standing.stage is not Stage.CALM
-        )
+        """The announced incidents that last."""
+        return self._correlator.lasting()
 
     def close_incident(self, incident_id: str, reason: str, now: Moment) -> tuple[Effect, ...]:
         """End an open incident by an operator's word; nothing when none of that id lasts."""
-        for detector in self._detectors.values():
-            lasting = detector.standing.stage is not Stage.CALM and detector.standing.incident
-            if lasting and lasting.id == incident_id:
-                effects = self._with_cadence(detector, detector.stopped(reason, now))
-                return (*effects, *self._board.changes(now))
-        return ()
+        effects = self._correlator.stop(incident_id, reason, now)
+        return (*self._told(effects), *self._board.changes(now)) if effects else ()
 
     # ------------------------------------------------------------ memory
 
@@ -310,6 +297,7 @@ class Engine:
         """All that is remembered, as JSON."""
         plain = {
             "version": SNAPSHOT_VERSION,
+            "boot": self._boot,
             "mono": now.mono,
             "wall": now.wall.isoformat(),
             "windows": {n: to_plain(entries) for n, entries in self._windows.snapshot().items()},
@@ -318,10 +306,12 @@ class Engine:
             "burst": self._burst.snapshot(),
             "notices": self._notices.snapshot(),
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
+            "cases": self._correlator.snapshot(),
+            "latency": self._degradations.snapshot(),
+            "blind": self.sight.blind,
             "board": self._board.snapshot(),
             "held": sorted(self._held),
-            "control_asked": self._control_asked,
-            "control_open": sorted(self._control_open),
+            "question": self._question.snapshot(),
         }
         return json.dumps(plain, separators=(",", ":")).encode()
 
@@ -329,7 +319,8 @@ class Engine:
         """Take over what an earlier engine remembered; its plan may have been another one.
 
         Monotonic times are moved so that what happened ten minutes ago by the wall clock is ten
-        minutes old again. If it was set back meanwhile, nobody knows how old anything is.
+        minutes old again. If it was set back meanwhile, or moved otherwise than the monotonic clock
+        of the same boot, nobody knows how old anything is.
 
         Raises:
             ValueError: the snapshot is damaged or of another version; throw this engine away.
@@ -340,14 +331,19 @@ class Engine:
                 msg = f"a snapshot of version {saved['version']}"
                 raise ValueError(msg)
             away = (now.wall - datetime.fromisoformat(saved["wall"])).total_seconds()
-            self._restore(saved, now.mono - saved["mono"] - max(0.0, away))
-            if away < -self._policy.clock_drift:
+            self._restore(saved, now.mono - saved["mono"] - max(0.0, away), now)
+            if away > AWAY_MAX:
+                for detector in self._detectors.values():
+                    detector.watched = None
+            same_clock = bool(self._boot) and saved["boot"] == self._boot
+            passed = now.mono - saved["mono"] if same_clock else max(0.0, away)
+            if abs(away - passed) > self._policy.clock_drift:
                 self._forget_times()
         except (KeyError, TypeError, AttributeError) as error:
             msg = f"a damaged snapshot: {error!r}"
             raise ValueError(msg) from None
 
-    def _restore(self, saved: dict[str, Any], shift: float) -> None:
+    def _restore(self, saved: dict[str, Any], shift: float, now: Moment) -> None:
         for name, values in saved["windows"].items():
             entries = [from_plain(Entry, value) for value in values]
             moved = [replace(entry, started=entry.started + shift) for entry in entries]
@@ -359,10 +355,13 @@ class Engine:
         for name, values in saved["detectors"].items():
             if name in self._detectors:
                 self._detectors[name].restore(values, shift)
+        for case in self._correlator.restore(saved["cases"], shift):
+            self._orphans += self._correlator.abandon(case, now)
+        self._degradations.restore(saved["latency"], shift)
+        self._cadences.settle()
+        self.sight.blind = saved["blind"]
         self._board.restore(saved["board"])
-        asked = saved["control_asked"]
-        self._control_asked = None if asked is None else asked + shift
-        self._control_open = set(saved["control_open"])
+        self._question.restore(saved["question"], shift)
         self._held = set(saved["held"]) & set(self._detectors)
 
     def remember(
@@ -381,19 +380,15 @@ class Engine:
         They go on as they stand, so that each gets its close. One whose component is not watched
         any more is closed by `resume`: nobody is left to tell.
         """
-        known = {incident.id for incident in self.open_incidents()}
+        closing = (e.event.incident for e in self._orphans if isinstance(e, Announce))
+        ending = {incident.id for incident in closing if incident is not None}
         for incident in incidents:
-            detector = self._detectors.get(incident.names[0])
-            if detector is None:
-                self._orphans.append(closed_without_evidence(incident, self._describe, now))
-            elif incident.id not in known and detector.standing.stage is Stage.CALM:
-                detector.standing = adopted(incident, now)
+            if incident.id not in ending:
+                self._orphans += self._correlator.adopt(incident, now)
+        self._cadences.settle()
 
     def resume(self, now: Moment) -> tuple[Effect, ...]:
         """What the shell must do after a restart: cadence of open incidents, close of orphans."""
-        effects: list[Effect] = [*self._orphans]
+        effects: list[Effect] = [*self.sight.back(now), *self._orphans]
         self._orphans.clear()
-        for detector in self._detectors.values():
-            if detector.standing.stage is not Stage.CALM:
-                effects += self._cadence(detector, self._policy.cadence)
-        return (*effects, *self._board.changes(now))
+        return (*effects, *self._cadences.anew(), *self._board.changes(now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from monitor.core.codec import from_plain, to_plain
@@ -23,14 +23,14 @@ class Totals:
         """Nothing yet."""
         self._runs: Counter[str] = Counter()
         self._bad: Counter[str] = Counter()
-        self._outcomes: Counter[Outcome] = Counter()
+        self._outcomes: Counter[tuple[str, Outcome]] = Counter()
         self._first: list[Sample] = []
         self._last: list[Sample] = []
 
     def add(self, entry: Entry) -> None:
         """Count a run in."""
         self._runs[entry.probe] += 1
-        self._outcomes[entry.outcome] += 1
+        self._outcomes[entry.probe, entry.outcome] += 1
         if not entry.bad:
             return
         self._bad[entry.probe] += 1
@@ -43,20 +43,35 @@ class Totals:
     def take_back(self, entry: Entry) -> None:
         """Count a run out: it means something else, or its real result has come."""
         self._runs[entry.probe] -= 1
-        self._outcomes[entry.outcome] -= 1
+        self._outcomes[entry.probe, entry.outcome] -= 1
         self._bad[entry.probe] -= entry.bad
         sample = _sample(entry)
         self._first = [other for other in self._first if other != sample]
         self._last = [other for other in self._last if other != sample]
 
-    def cause(self) -> Outcome:
-        """The commonest bad outcome; the order of the list of outcomes breaks a tie."""
+    def probes(self) -> frozenset[str]:
+        """The probes whose runs are counted."""
+        return frozenset(self._runs)
+
+    def cause(self, probes: Container[str] | None = None) -> Outcome | None:
+        """The commonest bad outcome, of `probes` or of all; None without a bad run.
+
+        The order of the list of outcomes breaks a tie.
+        """
+        counts = self._by_outcome(probes)
         bad = [
             (count, -list(Outcome).index(outcome), outcome)
-            for outcome, count in self._outcomes.items()
-            if count > 0 and outcome not in (Outcome.OK, Outcome.SLOW)
+            for outcome, count in counts.items()
+            if count > 0 and _is_bad(outcome)
         ]
-        return max(bad)[2] if bad else Outcome.TIMEOUT
+        return max(bad)[2] if bad else None
+
+    def _by_outcome(self, probes: Container[str] | None = None) -> Counter[Outcome]:
+        counts: Counter[Outcome] = Counter()
+        for (probe, outcome), count in self._outcomes.items():
+            if probes is None or probe in probes:
+                counts[outcome] += count
+        return counts
 
     def evidence(self, seconds: float, depths: Mapping[str, str]) -> Evidence:
         """The counts as evidence over `seconds`; `depths` gives each probe's depth."""
@@ -73,7 +88,7 @@ class Totals:
             window_seconds=round(seconds, 3),
             by_outcome=tuple(
                 Tally(name=outcome, runs=count, bad=count if _is_bad(outcome) else 0)
-                for outcome, count in sorted(self._outcomes.items())
+                for outcome, count in sorted(self._by_outcome().items())
                 if count > 0
             ),
             by_depth=tuple(
@@ -91,7 +106,9 @@ class Totals:
         return {
             "runs": dict(self._runs),
             "bad": dict(self._bad),
-            "outcomes": {str(outcome): count for outcome, count in self._outcomes.items()},
+            "outcomes": [
+                [probe, str(outcome), count] for (probe, outcome), count in self._outcomes.items()
+            ],
             "first": to_plain(self._first),
             "last": to_plain(self._last),
         }
@@ -102,7 +119,7 @@ class Totals:
         totals = cls()
         totals._runs = Counter(saved["runs"])
         totals._bad = Counter(saved["bad"])
-        totals._outcomes = Counter({Outcome(k): v for k, v in saved["outcomes"].items()})
+        totals._outcomes = Counter({(p, Outcome(o)): count for p, o, count in saved["outcomes"]})
         totals._first = [from_plain(Sample, item) for item in saved["first"]]
         totals._last = [from_plain(Sample, item) for item in saved["last"]]
         return totals

@@ -1,7 +1,7 @@
 """Incidents and the events that tell of them: frozen, complete, nothing to look up.
 
 An incident is never changed, only replaced by its next version. Its id is made of vantage, time and
-component, so that a replay of the same runs gives the same ids.
+first component, so that a replay of the same runs gives the same ids.
 """
 
 from __future__ import annotations
@@ -33,11 +33,17 @@ class SeverityLevel(StrEnum):
 
 
 class IncidentPhase(StrEnum):
-    """Where an incident stands."""
+    """Where an incident stands.
 
+    A suspect rests on runs that never reached the vendor and has not been announced; it opens or is
+    withdrawn, without a word.
+    """
+
+    SUSPECT = "suspect"
     OPEN = "open"
     RECOVERING = "recovering"
     CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
 
 
 class Reason(StrEnum):
@@ -46,12 +52,17 @@ class Reason(StrEnum):
     FAST = "fast"
     SOLO = "solo"
     SLOW = "slow"
+    LATENCY = "latency"
+    CONFIRMED = "confirmed"
+    NOT_CONFIRMED = "not_confirmed"
     GOOD_STREAK = "good_streak"
     RELAPSE = "relapse"
     CLEAN_WINDOW = "clean_window"
     SEVERITY_CHANGED = "severity_changed"
     COMPONENT_JOINED = "component_joined"
     COMPONENT_LEFT = "component_left"
+    WIDENED = "widened"
+    FLAPPING = "flapping"
     EVIDENCE_GONE = "evidence_gone"
     OPERATOR = "operator"
     REMINDER = "reminder"
@@ -79,13 +90,61 @@ class EventType(StrEnum):
     MISCONFIGURED = "monitor.misconfigured"
 
 
+class Happening(StrEnum):
+    """What happened to an incident, announced or not."""
+
+    SUSPECTED = "suspected"
+    OPENED = "opened"
+    JOINED = "joined"
+    LEFT = "left"
+    CHANGED = "changed"
+    WIDENED = "widened"
+    RECOVERING = "recovering"
+    RELAPSED = "relapsed"
+    FLAPPING = "flapping"
+    WITHDRAWN = "withdrawn"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One line of an incident's story.
+
+    Attributes:
+        at: when it was decided.
+        what: what happened.
+        reason: why, from the closed list.
+        sentence: that reason with its counters, to recompute it by hand.
+        component: whom it is about; None for the incident as a whole.
+    """
+
+    at: datetime
+    what: Happening
+    reason: Reason
+    sentence: str
+    component: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """One component as an incident touches it."""
+    """One component as an incident touches it.
+
+    Attributes:
+        component: its name.
+        state: how it is now; operational once it is well again.
+        since: since when it has been so.
+        worst: the worst that it was.
+        joined_at: when it was decided that it is touched; None where that was not recorded.
+        cause: the commonest bad outcome of its own runs; None where that was not recorded.
+    """
 
     component: str
     state: State
     since: datetime
+    worst: State | None = None
+    joined_at: datetime | None = None
+    cause: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +240,9 @@ class Incident:
         recovered_between: the same of `recovered_at`.
         provider: what the vendor's page says meanwhile; None while it has not been read.
         alternatives: other routes to a model, as they stood.
+        flapping: it keeps coming back; that is told once, not each time.
+        model: the one family of models that is dead, while all others are well.
+        timeline: its story, announced or not; the beginning and the newest are kept.
     """
 
     id: str
@@ -204,6 +266,9 @@ class Incident:
     recovered_between: Interval | None = None
     provider: ProviderNote | None = None
     alternatives: tuple[Alternative, ...] = ()
+    flapping: bool = False
+    model: str | None = None
+    timeline: tuple[Note, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -212,8 +277,13 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Whether it lasts."""
-        return self.phase is not IncidentPhase.CLOSED
+        """Whether it lasts, announced or not."""
+        return self.phase not in (IncidentPhase.CLOSED, IncidentPhase.WITHDRAWN)
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether anybody was told of it."""
+        return self.phase not in (IncidentPhase.SUSPECT, IncidentPhase.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +311,18 @@ class Event:
     incident: Incident | None = None
     subject: str | None = None
     detail: str = ""
+
+
+TIMELINE_FIRST = 15
+TIMELINE_LAST = 35
+
+
+def noted(timeline: tuple[Note, ...], note: Note) -> tuple[Note, ...]:
+    """The story with one more line; of a long one the beginning and the newest lines are kept."""
+    longer = (*timeline, note)
+    if len(longer) <= TIMELINE_FIRST + TIMELINE_LAST:
+        return longer
+    return longer[:TIMELINE_FIRST] + longer[-TIMELINE_LAST:]
 
 
 def incident_id(vantage: str, opened_at: datetime, component: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.core.outcome import Depth
@@ -28,6 +29,11 @@ class Found:
     def answered(self) -> bool:
         """Whether any of the bad runs was answered by the vendor."""
         return any(entry.bad and entry.answered for entry in self.entries)
+
+    @property
+    def culprits(self) -> tuple[str, ...]:
+        """The probes that gave the bad runs."""
+        return tuple(sorted({entry.probe for entry in self.entries if entry.bad}))
 
 
 def find(
@@ -71,6 +77,14 @@ def _rule_met(
         if breach is not None:
             return breach
     return None
+
+
+def path_proven(entries: Iterable[Entry], needed: int) -> bool:
+    """Whether `needed` bad runs reached the vendor: it answered, or a connection to it stood.
+
+    A blip of the path gives neither; what hangs after the handshake hangs on the other side.
+    """
+    return sum(entry.bad and (entry.answered or entry.connected) for entry in entries) >= needed
 
 
 def deepest_good(

@@ -2,58 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
-from monitor.core.effects import Announce
-from monitor.core.incident import (
-    Event,
-    EventType,
-    Incident,
-    IncidentPhase,
-    Reason,
-    event_id,
-)
+from monitor.core.case import Case, Member
+from monitor.core.incident import Impact, Incident, IncidentPhase, State
 from monitor.core.moment import Moment
 from monitor.core.standing import Stage, Standing
 
 
-def adopted(incident: Incident, now: Moment) -> Standing:
-    """Where a component stands that has this incident: open, so that it must recover anew.
+def case_of(incident: Incident, now: Moment) -> Case:
+    """The case of an incident on record: open, so that it must recover anew.
 
-    It began when the incident's impact did, by the wall clock.
+    It began when the incident's impact did, by the wall clock. Its runs are counted from now on.
     """
+    onset = _mono(incident.started_at, now)
+    suspect = incident.phase is IncidentPhase.SUSPECT
+    phase = IncidentPhase.SUSPECT if suspect else IncidentPhase.OPEN
+    members = (_member(impact, incident, onset) for impact in incident.components)
+    return Case(
+        incident=replace(incident, phase=phase, recovered_at=None),
+        members={member.component: member for member in members},
+        onset=now.mono,
+        joined=onset,
+        suspected=now.mono if suspect else None,
+        told=tuple(i.component for i in incident.components if i.state is not State.OPERATIONAL),
+        told_severity=incident.severity,
+        told_model=incident.model,
+        told_depth=incident.depth,
+        recovery_told=incident.phase is IncidentPhase.RECOVERING,
+    )
+
+
+def _member(impact: Impact, incident: Incident, onset: float) -> Member:
+    well = impact.state is State.OPERATIONAL
+    return Member(
+        component=impact.component,
+        stage=Stage.CALM if well else Stage.OPEN,
+        state=impact.state,
+        since=impact.since,
+        worst=impact.worst or impact.state,
+        joined_at=impact.joined_at or incident.opened_at,
+        depth=incident.depth,
+        deepest_good=incident.deepest_good,
+        family=incident.model,
+        cause=impact.cause,
+        onset=onset,
+    )
+
+
+def standing_of(member: Member, incident: Incident) -> Standing:
+    """Where a component stands that has this member: open, so that it must recover anew."""
     return Standing(
         stage=Stage.OPEN,
-        incident=replace(incident, phase=IncidentPhase.OPEN, recovered_at=None),
-        depth=incident.depth,
-        state=incident.components[0].state,
-        onset=now.mono - max(0.0, (now.wall - incident.started_at).total_seconds()),
+        depth=member.depth,
+        family=member.family,
+        state=member.state,
+        onset=member.onset,
         relapsed=incident.phase is IncidentPhase.RECOVERING,
-        told=incident.phase is IncidentPhase.RECOVERING,
     )
 
 
-def closed_without_evidence(
-    incident: Incident, describe: Callable[[EventType, Incident], str], now: Moment
-) -> Announce:
-    """The close of an incident whose component is not watched any more."""
-    closed = replace(
-        incident,
-        phase=IncidentPhase.CLOSED,
-        reason=Reason.EVIDENCE_GONE,
-        explanation="its component is not in the configuration any more",
-        closed_at=now.wall,
-        sequence=incident.sequence + 1,
-    )
-    return Announce(
-        event=Event(
-            id=event_id(closed.id, closed.sequence),
-            type=EventType.CLOSED,
-            at=now.wall,
-            vantage=closed.vantage,
-            summary=describe(EventType.CLOSED, closed),
-            reason=closed.reason,
-            incident=closed,
-        )
-    )
+def _mono(at: datetime, now: Moment) -> float:
+    return now.mono - max(0.0, (now.wall - at).total_seconds())

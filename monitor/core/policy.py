@@ -70,7 +70,8 @@ class Close:
 
     `window_clean` seconds after a clean step whose failing phase lasted `clean_after`, else
     `window`, at a share of bad runs of at most `ratio`, `min_samples` runs and every probe heard.
-    A breach within `reopen_within` of the close continues the same incident.
+    A breach within `reopen_within` of the close continues the same incident. Without a usable run
+    of the deciding pool for `gone_after` it ends, because nobody can tell any more.
     """
 
     window: float = 300.0
@@ -81,6 +82,26 @@ class Close:
     reopen_within: float = 900.0
     flaps_in: float = 3600.0
     flaps: int = 2
+    gone_after: float = 7200.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """When what was decided is told.
+
+    An opening on runs that never reached the vendor is a suspicion first. It is told `after` so
+    many seconds if `failures` bad runs have started since, and dropped when the runs are good again
+    or after `give_up`. Components that join, and a severity that rises, are told together, `gather`
+    after the first of them; those that are well again `leave` after the first of them, and
+    never two of these within `apart`.
+    """
+
+    after: float = 30.0
+    failures: int = 2
+    give_up: float = 300.0
+    gather: float = 30.0
+    leave: float = 60.0
+    apart: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +189,8 @@ class Policy:
     burst: Burst = field(default_factory=Burst)
     guard: Guard = field(default_factory=Guard)
     severity: Severity = field(default_factory=Severity)
+    announce: Announce = field(default_factory=Announce)
+    join_within: float = 900.0
     latency: Latency = field(default_factory=Latency)
     cadence: float = 15.0
     stale_after: float = 3.0

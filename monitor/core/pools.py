@@ -8,6 +8,7 @@ if only keys are refused the pools from `key` down do.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.core.outcome import Depth
@@ -72,7 +73,11 @@ def cadence_of(probe: ProbePlan, policy: Policy) -> float:
 
 def pools_of(component: str, plan: Plan, policy: Policy) -> tuple[Pool, ...]:
     """The pools of `component`, shallowest first: one for each depth that has an enabled probe."""
-    probes = [probe for probe in plan.enabled() if component in probe.components]
+    return pools_over([p for p in plan.enabled() if component in p.components], policy)
+
+
+def pools_over(probes: Sequence[ProbePlan], policy: Policy) -> tuple[Pool, ...]:
+    """The pools of these probes, shallowest first."""
     depths = sorted({probe.depth for probe in probes}, key=lambda depth: depth.level)
     return tuple(
         _pool(depth, tuple(p for p in probes if p.depth.level >= depth.level), policy)

@@ -1,7 +1,4 @@
-"""Where a component's machine stands: stages, the table of transitions, and what is remembered.
-
-The diagram in the docs is drawn from `TRANSITIONS`, so the two cannot drift apart.
-"""
+"""Where a component's machine stands: stages, the table of transitions, and what is remembered."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from monitor.core.codec import from_plain, to_plain
-from monitor.core.incident import Incident, SeverityLevel, State
+from monitor.core.incident import SeverityLevel, State
 from monitor.core.outcome import Depth
 from monitor.core.policy import Severity
 from monitor.core.window import Entry
@@ -37,7 +34,10 @@ class Signal(StrEnum):
     BREACH = "breach"
     GOOD_STREAK = "good_streak"
     RELAPSE = "relapse"
+    WIDENED = "widened"
+    CHANGED = "changed"
     CLEAN = "clean"
+    DROPPED = "dropped"
     GONE = "gone"
 
 
@@ -45,7 +45,12 @@ TRANSITIONS: Mapping[tuple[Stage, Signal], Stage] = {
     (Stage.CALM, Signal.BREACH): Stage.OPEN,
     (Stage.OPEN, Signal.GOOD_STREAK): Stage.RECOVERING,
     (Stage.RECOVERING, Signal.RELAPSE): Stage.OPEN,
+    (Stage.OPEN, Signal.WIDENED): Stage.OPEN,
+    (Stage.RECOVERING, Signal.WIDENED): Stage.OPEN,
+    (Stage.OPEN, Signal.CHANGED): Stage.OPEN,
     (Stage.RECOVERING, Signal.CLEAN): Stage.CALM,
+    (Stage.OPEN, Signal.DROPPED): Stage.CALM,
+    (Stage.RECOVERING, Signal.DROPPED): Stage.CALM,
     (Stage.OPEN, Signal.GONE): Stage.CALM,
     (Stage.RECOVERING, Signal.GONE): Stage.CALM,
 }
@@ -57,29 +62,33 @@ class Standing:
 
     Attributes:
         stage: calm, open or recovering.
-        incident: the open incident, or the last one.
         depth: depth of the deciding pool.
+        family: the one family of models that is dead; None where more is.
         state: what people see while an incident is open.
+        culprits: the probes that gave the bad runs.
+        share: share of their runs that was bad before they recovered.
         onset: start of the impact.
         recovered: start of the first good run after the last bad one.
-        closed: when the last incident closed.
+        closed: when it was well the last time.
         floor: runs that started before this are no evidence any more.
         relapsed: the open stretch has been recovering before.
-        told: `recovering` has been announced in this open stretch.
-        reopened: when it came back, within the last hour.
+        reopened: when it came back after a close, within the last hour.
+        good: seconds for which it was good before it came back.
     """
 
     stage: Stage = Stage.CALM
-    incident: Incident | None = None
     depth: Depth = Depth.EDGE
+    family: str | None = None
     state: State = State.OPERATIONAL
+    culprits: tuple[str, ...] = ()
+    share: float = 0.0
     onset: float = 0.0
     recovered: float | None = None
     closed: float | None = None
     floor: float = float("-inf")
     relapsed: bool = False
-    told: bool = False
     reopened: tuple[float, ...] = ()
+    good: float = 0.0
 
 
 def standing_to_plain(standing: Standing) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from monitor.core.correlate import Correlator
 from monitor.core.detector import Detector
 from monitor.core.effects import ComponentView, DepthView, StateChanged
 from monitor.core.guard import ControlGuard
@@ -37,17 +38,10 @@ def fresh(probe: ProbePlan, windows: Windows, policy: Policy, now: float) -> Ent
     return last if last is not None and last.started >= oldest else None
 
 
-def read_state(
-    detector: Detector, plan: Plan, policy: Policy, windows: Windows, blind: str | None, now: Moment
+def calm_reading(
+    detector: Detector, policy: Policy, windows: Windows, blind: str | None, now: Moment
 ) -> Reading:
-    """The state of a component: maintenance, an open incident, silence, or operational."""
-    name = detector.component.name
-    for window in plan.maintenance:
-        if window.covers(name, now.wall):
-            return Reading(state=State.UNDER_MAINTENANCE, reason=window.reason or "maintenance")
-    standing = detector.standing
-    if standing.stage is not Stage.CALM and standing.incident is not None:
-        return Reading(state=standing.state, reason=standing.incident.explanation)
+    """The state of a component without an incident: silence, or operational."""
     if blind is not None:
         return Reading(state=State.UNKNOWN, reason=f"this host sees nothing: {blind}")
     probes = detector.pools[0].probes if detector.pools else ()
@@ -62,9 +56,12 @@ def read_state(
 
 
 def depth_views(
-    detector: Detector, policy: Policy, windows: Windows, blind: str | None, now: Moment
+    detector: Detector, policy: Policy, windows: Windows, broken: State | None, now: Moment
 ) -> tuple[DepthView, ...]:
-    """One row for each depth that has an enabled probe: the probes of exactly that depth."""
+    """One row for each depth that has an enabled probe: the probes of exactly that depth.
+
+    `broken` is the state from the deciding depth down: None where there is no incident.
+    """
     rows: list[DepthView] = []
     standing = detector.standing
     for pool in detector.pools:
@@ -72,9 +69,9 @@ def depth_views(
         entries = windows.since([p.name for p in probes], now.mono - RATIO_SECONDS)
         bad = sum(entry.bad for entry in entries)
         known = any(fresh(probe, windows, policy, now.mono) for probe in probes)
-        state = State.OPERATIONAL if known and blind is None else State.UNKNOWN
-        if standing.stage is not Stage.CALM and pool.depth.level >= standing.depth.level:
-            state = standing.state
+        state = State.OPERATIONAL if known else State.UNKNOWN
+        if broken is not None and pool.depth.level >= standing.depth.level:
+            state = broken
         rows.append(
             DepthView(depth=pool.depth, state=state, probes=len(probes), runs=len(entries), bad=bad)
         )
@@ -102,6 +99,11 @@ def error_ratio(
     return best
 
 
+def _unseen(row: DepthView) -> DepthView:
+    """A row as it stands while this host sees nothing."""
+    return replace(row, state=State.UNKNOWN) if row.state is State.OPERATIONAL else row
+
+
 class Board:
     """Remembers each component's state and since when it has been so."""
 
@@ -112,6 +114,7 @@ class Board:
         windows: Windows,
         guard: ControlGuard,
         detectors: Mapping[str, Detector],
+        correlator: Correlator,
     ) -> None:
         """Every component begins unknown, since nobody knows when."""
         self._plan = plan
@@ -119,14 +122,14 @@ class Board:
         self._windows = windows
         self._guard = guard
         self._detectors = detectors
+        self._correlator = correlator
         self._states: dict[str, tuple[State, datetime]] = {}
 
     def changes(self, now: Moment) -> list[StateChanged]:
         """Work out each component's state and tell what changed."""
-        blind = self._guard.blind_reason()
         changed: list[StateChanged] = []
         for name, detector in self._detectors.items():
-            reading = read_state(detector, self._plan, self._policy, self._windows, blind, now)
+            reading = self._read(detector, now)
             before = self._states.get(name)
             if before is None and reading.state is State.UNKNOWN:
                 self._states[name] = (reading.state, now.wall)  # nobody knew before, either
@@ -143,34 +146,65 @@ class Board:
                 )
         return changed
 
-    def states(self) -> dict[str, State]:
-        """The state of each component as it was told last."""
-        return {name: state for name, (state, _) in self._states.items()}
+    def _read(self, detector: Detector, now: Moment) -> Reading:
+        """The state of a component: maintenance, an open incident, silence, or operational.
+
+        A suspect changes nothing yet, but is spoken of.
+        """
+        name = detector.component.name
+        for window in self._plan.maintenance:
+            if window.covers(name, now.wall):
+                return Reading(state=State.UNDER_MAINTENANCE, reason=window.reason or "maintenance")
+        case = self._correlator.of(name)
+        incident = self._correlator.incident_of(name)
+        if incident is not None:
+            state = next(i.state for i in incident.components if i.component == name)
+            return Reading(state=state, reason=incident.explanation)
+        blind = self._guard.blind_reason()
+        reading = calm_reading(detector, self._policy, self._windows, blind, now)
+        if case is not None and case.suspected is not None:
+            suspect = f"suspect, not confirmed yet: {case.incident.explanation}"
+            return Reading(state=reading.state, reason=suspect)
+        return reading
+
+    def busy(self, now: Moment) -> set[str]:
+        """The components that no slowness is told of: they fail, or work on them is planned."""
+        return {
+            name
+            for name, detector in self._detectors.items()
+            if detector.standing.stage is not Stage.CALM
+            or any(window.covers(name, now.wall) for window in self._plan.maintenance)
+        }
 
     def view(self, now: Moment) -> tuple[ComponentView, ...]:
         """Each component as it stands now."""
         return tuple(self._component(detector, now) for detector in self._detectors.values())
 
     def _component(self, detector: Detector, now: Moment) -> ComponentView:
-        blind = self._guard.blind_reason()
-        reading = read_state(detector, self._plan, self._policy, self._windows, blind, now)
-        known = self._states.get(detector.component.name)
+        name = detector.component.name
+        reading = self._read(detector, now)
+        known = self._states.get(name)
         ratio, depth = error_ratio(detector, self._windows, now)
-        standing = detector.standing
         names = detector.pools[0].names if detector.pools else ()
         recent = self._windows.since(names, now.mono - SUSPECT_SECONDS)
-        calm = standing.stage is Stage.CALM
+        case = self._correlator.of(name)
+        incident = self._correlator.incident_of(name)
+        suspected = case is not None and case.suspected is not None
+        broken = reading.state if incident is not None else None
+        depths = depth_views(detector, self._policy, self._windows, broken, now)
+        if self._guard.blind_reason() is not None:
+            depths = tuple(_unseen(row) for row in depths)
         return ComponentView(
-            name=detector.component.name,
+            name=name,
             title=detector.component.title,
             state=reading.state,
             since=known[1] if known and known[0] is reading.state else now.wall,
             reason=reading.reason,
             error_ratio=ratio,
             deciding_depth=depth,
-            depths=depth_views(detector, self._policy, self._windows, blind, now),
-            suspect=calm and any(entry.bad for entry in recent),
-            incident_id=None if calm or standing.incident is None else standing.incident.id,
+            depths=depths,
+            suspect=incident is None and (suspected or any(entry.bad for entry in recent)),
+            incident_id=None if incident is None else incident.id,
         )
 
     def snapshot(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from monitor.core.effects import Judged
+from monitor.core.observation import Failure, Phase, TransportError
 from monitor.core.outcome import Counts, Outcome
 
 ENTRIES_MAX = 5_000
@@ -22,9 +23,16 @@ ENTRIES_MAX = 5_000
 _STARTED = attrgetter("started")
 
 
+_CONNECTED = frozenset({Phase.REQUEST, Phase.FIRST_BYTE, Phase.TRANSFER})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One usable run, as the rules see it."""
+    """One usable run, as the rules see it.
+
+    `connected`: it had a trusted connection to the vendor when its time was over. That proves the
+    path to it, as an answer does; what does not answer is on the other side.
+    """
 
     run_id: str
     probe: str
@@ -32,6 +40,7 @@ class Entry:
     started: float
     bad: bool
     answered: bool
+    connected: bool = False
     outcome: Outcome
     reason: str = ""
     request_id: str | None = None
@@ -49,6 +58,7 @@ def entry_of(judged: Judged) -> Entry:
         started=observation.started,
         bad=verdict.counts is Counts.BAD,
         answered=verdict.answered,
+        connected=_connected(observation.error),
         outcome=verdict.outcome,
         reason=verdict.reason,
         request_id=None if answer is None else answer.request_id,
@@ -56,12 +66,16 @@ def entry_of(judged: Judged) -> Entry:
     )
 
 
+def _connected(error: TransportError | None) -> bool:
+    return error is not None and error.kind is Failure.TIMEOUT and error.phase in _CONNECTED
+
+
 class Windows:
     """The entries of all probes. `horizon` seconds are kept."""
 
     def __init__(self, probes: Iterable[str], horizon: float) -> None:
         """Start empty."""
-        self._horizon = horizon
+        self.horizon = horizon
         self._entries: dict[str, list[Entry]] = {name: [] for name in probes}
 
     def put(self, entry: Entry) -> Entry | None:
@@ -112,7 +126,7 @@ class Windows:
     def prune(self, now: float) -> None:
         """Forget what is older than the horizon."""
         for entries in self._entries.values():
-            old = bisect_left(entries, now - self._horizon, key=_STARTED)
+            old = bisect_left(entries, now - self.horizon, key=_STARTED)
             old = max(old, len(entries) - ENTRIES_MAX)
             if old > 0:
                 del entries[:old]

@@ -57,7 +57,9 @@ _CHECK_MONITOR = (
 
 def incident_sentence(event: EventType, incident: Incident, titles: Mapping[str, str]) -> str:
     """What is announced about `incident`; `titles` gives each component's title by name."""
-    subject = _listed([clean(titles.get(n, n), _TITLE_CHARS_MAX) for n in incident.names])
+    touched = [i.component for i in incident.components if i.state is not State.OPERATIONAL]
+    names = touched or incident.names
+    subject = _listed([clean(titles.get(n, n), _TITLE_CHARS_MAX) for n in names])
     if event is EventType.CLOSED:
         said = _closed(incident)
     elif event is EventType.RECOVERING:
@@ -78,7 +80,10 @@ def _lasting(event: EventType, incident: Incident) -> str:
     elif event is EventType.REOPENED:
         state, since = f"{state} again,", f"first {since}"
     works = "" if incident.deepest_good is None else f"; {_STILL_WORKS[incident.deepest_good]}"
-    return f"{state} {since}: {_counted(incident, lasting=True)}{works}"
+    if incident.model is not None:
+        works = f"; of the models only {clean(incident.model, _TITLE_CHARS_MAX)} fails"
+    flaps = ", keeps coming back" if incident.flapping else ""
+    return f"{state} {since}{flaps}: {_counted(incident, lasting=True)}{works}"
 
 
 def _recovering(incident: Incident) -> str:
@@ -97,6 +102,8 @@ def _closed(incident: Incident) -> str:
     if incident.reason is Reason.EVIDENCE_GONE:
         return f"incident of {began} UTC withdrawn: what spoke for it no longer counts"
     state = _SEVERITY_WORDS[incident.severity]
+    if incident.flapping:
+        state = f"{state} that came and went"
     span = f"{began} to {_clock(end, dated=dated)} UTC, {_span(end - incident.started_at)}"
     return f"{state} over ({span}): {_counted(incident, lasting=False)}"
 
@@ -110,9 +117,18 @@ def _worst(incident: Incident) -> str:
 
 def _counted(incident: Incident, *, lasting: bool) -> str:
     evidence = incident.evidence
+    if incident.cause is Outcome.SLOW:
+        return _slow(incident) if lasting else "right answers, but late ones"
     within = f" in {_span(timedelta(seconds=evidence.window_seconds))}" if lasting else ""
     share = _share(evidence, incident.cause)
     return f"{evidence.bad} of {evidence.runs} runs failed{within}, {share} with {incident.cause}"
+
+
+def _slow(incident: Incident) -> str:
+    """Slower than what: the numbers where they are the newest word."""
+    if incident.reason is not Reason.LATENCY:
+        return "answers take much longer than usual"
+    return incident.explanation.removeprefix("latency: ")
 
 
 def _share(evidence: Evidence, cause: Outcome) -> str:

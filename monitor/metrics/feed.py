@@ -89,7 +89,7 @@ class Metrics:
                 case Announce(event=event):
                     if event.incident is not None:
                         self._count_incident(event.incident, opened=event.type is EventType.OPENED)
-                case Revise(incident=incident):
+                case Revise(incident=incident) if incident.is_announced:
                     self._count_incident(incident, opened=False)
                 case _:
                     pass

@@ -11,10 +11,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Executable, exists, func, or_, select
+from sqlalchemy import Executable, RowMapping, exists, func, or_, select
 
 from monitor.clock import Clock
 from monitor.core.effects import Judged, StateChanged
+from monitor.core.history import HOST
 from monitor.core.incident import Event, Incident, IncidentPhase
 from monitor.core.outcome import Outcome
 from monitor.pipeline import Change
@@ -31,6 +32,9 @@ QUEUE_RUNS_MAX: Final = 50_000
 READ_RUNS_MAX: Final = 100_000
 PAGE_RUNS: Final = 2_000
 STOP_SECONDS: Final = 3.0
+
+_OVER = (IncidentPhase.CLOSED.value, IncidentPhase.WITHDRAWN.value)
+_UNANNOUNCED = (IncidentPhase.SUSPECT.value, IncidentPhase.WITHDRAWN.value)
 
 
 class Store:
@@ -168,20 +172,25 @@ class Store:
         return [(row["probe"], int(row["sent"]), int(row["received"])) for row in rows]
 
     async def open_incidents(self) -> list[Incident]:
-        """Incidents that are not closed, oldest first."""
+        """Incidents that last, suspects among them, oldest first."""
         return await self._incidents(
             select(incidents.c.body)
             .where(incidents.c.vantage == self._vantage)
-            .where(incidents.c.phase != IncidentPhase.CLOSED.value)
+            .where(incidents.c.phase.not_in(_OVER))
             .order_by(incidents.c.opened_at, incidents.c.id)
         )
 
     async def incidents(self, limit: int, before: datetime | None = None) -> list[Incident]:
         """At most `limit` incidents, newest first, opened before `before` if given.
 
+        Suspects and what was withdrawn are none: nobody was told of them.
         Several may open at one moment; who turns pages sees to it that none is cut off between.
         """
-        question = select(incidents.c.body).where(incidents.c.vantage == self._vantage)
+        question = (
+            select(incidents.c.body)
+            .where(incidents.c.vantage == self._vantage)
+            .where(incidents.c.phase.not_in(_UNANNOUNCED))
+        )
         if before is not None:
             question = question.where(incidents.c.opened_at < before)
         newest = question.order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
@@ -209,10 +218,19 @@ class Store:
     async def state_changes(
         self, component: str, since: datetime, until: datetime
     ) -> list[StateChanged]:
-        """Changes of a component's state from `since` until before `until`, oldest first.
+        """Changes of a component's state, and of this host's sight, in [`since`, `until`).
 
-        The last one before `since` comes first, if there is any: it tells how the range began.
+        Oldest first. Before them comes the last one of each before `since`, if there is any: it
+        tells how the range began. It is what `core.history.spans` takes.
         """
+        rows: list[RowMapping] = []
+        for name in (HOST, component):
+            rows += await self._states_of(name, since, until)
+        return [state_changed(row) for row in sorted(rows, key=_when)]
+
+    async def _states_of(
+        self, component: str, since: datetime, until: datetime
+    ) -> list[RowMapping]:
         states = component_states
         mine = (states.c.vantage == self._vantage, states.c.component == component)
         before = (
@@ -226,8 +244,7 @@ class Store:
             .where(*mine, states.c.at >= since, states.c.at < until)
             .order_by(states.c.at, states.c.id)
         )
-        rows = [*await self._database.rows(before), *await self._database.rows(within)]
-        return [state_changed(row) for row in rows]
+        return [*await self._database.rows(before), *await self._database.rows(within)]
 
     async def _runs(self, *conditions: Any, limit: int) -> list[StoredRun]:
         """The last `limit` runs that meet the conditions, oldest first."""
@@ -241,3 +258,7 @@ class Store:
 
     async def _incidents(self, question: Executable) -> list[Incident]:
         return [decode(Incident, row["body"]) for row in await self._database.rows(question)]
+
+
+def _when(row: RowMapping) -> tuple[datetime, int]:
+    return row["at"], row["id"]

@@ -197,6 +197,7 @@ orders = Table(
 
 Taken before it is carried out and done after it, so that whoever waits knows which it is.
 """
+
 rollups = Table(
     "rollups",
     metadata,

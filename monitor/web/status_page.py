@@ -53,9 +53,11 @@ _EVENT_WORDS = {
 }
 
 _PHASE_WORDS = {
+    IncidentPhase.SUSPECT: "Suspect, not announced",
     IncidentPhase.OPEN: "Open",
     IncidentPhase.RECOVERING: "Recovering",
     IncidentPhase.CLOSED: "Closed",
+    IncidentPhase.WITHDRAWN: "Withdrawn, never announced",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.backtest.score import Score, score, vendors_word
-from monitor.core.incident import Event, Impact, Incident, State
+from monitor.core.incident import Event, EventType, Impact, Incident, IncidentPhase, State
 from monitor.core.outcome import Outcome
 from monitor.simulation.scenario import Scenario, parse_scenario
 from tests.factories import an_event, an_incident
@@ -51,8 +51,18 @@ def incident(
     )
 
 
+def life(incident: Incident) -> list[Event]:
+    """Its opening, and its close where it has one."""
+    lasting = replace(incident, phase=IncidentPhase.OPEN, closed_at=None)
+    events = [an_event(incident=lasting)]
+    if incident.closed_at is not None:
+        closed = replace(incident, phase=IncidentPhase.CLOSED)
+        events.append(an_event(EventType.CLOSED, closed, at=incident.closed_at))
+    return events
+
+
 def scored(*incidents: Incident, of: Scenario | None = None) -> Score:
-    events: list[Event] = [an_event(incident=each) for each in incidents]
+    events: list[Event] = [event for each in incidents for event in life(each)]
     return score(of or scenario(), events, runs=7, seed=3)
 
 
@@ -107,6 +117,33 @@ def test_only_the_newest_version_of_an_incident_counts() -> None:
     early = incident("api", closed=None, cause=Outcome.TIMEOUT)
     late = replace(early, cause=Outcome.OVERLOADED, closed_at=END + timedelta(seconds=60))
     assert scored(early, late).missed == ()
+
+
+def test_a_component_that_joins_is_measured_by_the_update_that_says_so() -> None:
+    both = incident("api", "console", opened=30, closed=300)
+    one = replace(both, components=both.components[:1], phase=IncidentPhase.OPEN, closed_at=None)
+    two = replace(both, phase=IncidentPhase.OPEN, closed_at=None)
+    well = replace(both.components[0], state=State.OPERATIONAL)
+    left = replace(two, components=(well, both.components[1]))
+    over = replace(both, phase=IncidentPhase.CLOSED, components=left.components)
+    events = [
+        an_event(incident=one),
+        an_event(EventType.UPDATED, two, at=START + timedelta(seconds=75)),
+        an_event(EventType.UPDATED, left, at=END + timedelta(seconds=200)),
+        an_event(EventType.CLOSED, over, at=END + timedelta(seconds=300)),
+    ]
+    rows = score(scenario(), events, runs=7, seed=3).rows
+    assert [(row.component, row.detected, row.closed) for row in rows] == [
+        ("api", 30, 200),
+        ("console", 75, 300),
+    ]
+
+
+def test_of_an_incident_of_several_each_has_its_own_cause() -> None:
+    several = incident("console", "api", cause=Outcome.SERVER_ERROR)
+    own = replace(several.components[1], cause=Outcome.OVERLOADED)
+    rows = scored(replace(several, components=(several.components[0], own))).rows
+    assert [row.cause for row in rows] == ["server_error", "overloaded"]
 
 
 def test_what_opens_where_it_must_not_is_false() -> None:

@@ -77,11 +77,18 @@ def test_a_component_has_two_hundred_and_forty_extra_runs_an_hour() -> None:
     assert ask(budget, THREE, now=3700.1) != {}
 
 
+def test_a_burst_is_no_larger_than_what_the_hour_has_left() -> None:
+    budget = BurstBudget(THREE, Burst(extra_per_hour=20))
+    for number in range(16):
+        budget.ran(THREE.probe("b"), float(number))
+    assert ask(budget, THREE, now=20.0) == {"a": 2, "b": 1, "c": 1}
+
+
 def test_one_component_without_runs_left_does_not_silence_another() -> None:
     plan = plan_of(a_probe("a", components=("api", "console")), a_probe("b", components=("api",)))
     budget = BurstBudget(plan, Burst(extra_per_hour=1))
     budget.ran(plan.probe("b"), 0.0)
-    assert ask(budget, plan, "a", 1.0, "api", "console") == {"a": 18}
+    assert ask(budget, plan, "a", 1.0, "api", "console") == {"a": 1}
     assert ask(budget, plan, "b", 1.0, "api") == {}
     assert ask(budget, plan, "b", 1.0, "nobody") == {}
 
@@ -125,8 +132,8 @@ def test_what_was_spent_is_remembered_over_a_restart(shift: float) -> None:
     again = BurstBudget(PAID, policy)
     again.restore(json.loads(json.dumps(budget.snapshot())), shift)
     assert ask(again, PAID, now=1002.0 + shift) == {}
-    later = ask(again, PAID, now=1000.0 + shift + 3600.5)
-    assert later == {"a": 9, "message": 1}
+    later = ask(again, PAID, now=1000.0 + shift + 3602.0)
+    assert later == {"a": 1, "message": 1}
 
 
 def test_a_fresh_budget_is_restored_and_a_component_that_is_gone_is_passed_over() -> None:

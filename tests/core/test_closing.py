@@ -4,7 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.core.closing import clean, close_window, good_streak, relapse, still_failing
+from monitor.core.closing import (
+    CLOSE_DOUBT,
+    RECOVER_DOUBT,
+    clean,
+    close_window,
+    culprits,
+    good_streak,
+    recovery,
+    relapse,
+    runs_needed,
+    silent,
+    still_failing,
+)
 from monitor.core.policy import Policy
 from monitor.core.pools import pools_of
 from monitor.core.standing import Stage, Standing
@@ -53,6 +65,48 @@ def test_a_probe_still_fails_while_its_newest_run_is_a_bad_one(
     assert still_failing(POOL, windows_with(newest), POLICY, MONO + at) is fails
 
 
+# ------------------------------------------------------------------ is it chance?
+
+
+@pytest.mark.parametrize(
+    ("share", "to_recover", "to_close"),
+    [(1.0, 3, 4), (0.75, 5, 8), (0.5, 9, 15), (0.2, 28, 45), (0.0, 619, 986)],
+)
+def test_a_row_of_good_runs_must_be_longer_than_chance_makes_it(
+    share: float, to_recover: int, to_close: int
+) -> None:
+    assert runs_needed(share, RECOVER_DOUBT) == to_recover
+    assert runs_needed(share, CLOSE_DOUBT) == to_close
+
+
+def test_the_culprits_are_those_that_gave_the_bad_runs() -> None:
+    assert culprits(entries(a="x.xx", b="...x", c="....")) == ("a",)
+    assert culprits(entries(a="xxxx", b="x.x.", c="x...")) == ("a", "b")
+    assert culprits(entries(a="....")) == ()
+
+
+def recovered(standing: Standing = STEP, **rows: str) -> bool:
+    found = windows_with(entries(**rows))
+    begun = replace(standing, onset=MONO, recovered=None)
+    now = MONO + 10.0 * max(map(len, rows.values()))
+    return recovery(begun, POOL, found, POLICY, now) is not None
+
+
+def test_a_probe_that_failed_half_of_the_time_must_be_good_for_long_by_itself() -> None:
+    assert not recovered(a="x.x.x.....", b="..........", c="..........")
+    assert recovered(a="x.x.x.........", b="..............", c="..............")
+    assert recovered(a="xxxxxxx...", b="..........", c="..........")
+
+
+def test_a_culprit_that_is_not_heard_any_more_holds_nothing_up() -> None:
+    gone = replace(STEP, culprits=("a",))
+    assert recovered(gone, a="xxx", b="." * 40, c="." * 40)
+
+
+def test_what_was_bad_is_forgotten_with_the_windows() -> None:
+    assert recovered(a="....", b="....", c="....")
+
+
 # ------------------------------------------------------------------ relapse
 
 
@@ -82,6 +136,14 @@ def test_a_relapse_says_what_it_counted_and_looks_at_no_run_from_before_the_reco
     assert relapse(POOL, windows, MONO + 30.0) is None
 
 
+def test_three_bad_runs_of_those_that_had_failed_are_a_relapse_too() -> None:
+    windows = windows_with(entries(a="xx.x", b="...."))
+    assert relapse(POOL, windows, MONO) is None
+    assert relapse(POOL, windows, MONO, ("a",)) == (
+        "relapse: 3 of the last 4 runs of a bad (allows 2)"
+    )
+
+
 # ------------------------------------------------------------------ how long it must be clean
 
 
@@ -94,6 +156,12 @@ def test_a_relapse_says_what_it_counted_and_looks_at_no_run_from_before_the_reco
         pytest.param(replace(STEP, reopened=(MONO,)), 300.0, "came in waves", id="it came back"),
         pytest.param(
             replace(STEP, reopened=(MONO, MONO)), 600.0, "2 re-opens within the hour", id="twice"
+        ),
+        pytest.param(
+            replace(STEP, reopened=(MONO,), good=360.0), 540.0, "after 360 good", id="a slow flap"
+        ),
+        pytest.param(
+            replace(STEP, reopened=(MONO,), good=401.0), 300.0, "came in waves", id="too slow a one"
         ),
         pytest.param(replace(STEP, recovered=None), 300.0, "short", id="it never recovered"),
     ],
@@ -159,3 +227,33 @@ def test_runs_from_before_the_window_do_not_count() -> None:
     assert told(CLEAN, now=240.0) is None
     before = [an_entry(probe, -30.0 - n, bad=True) for n in range(9) for probe in "ab"]
     assert told(CLEAN + before) is not None
+
+
+def test_a_culprit_with_a_bad_run_in_the_window_holds_it_open() -> None:
+    rows = {"a": "x" + "." * 11, "b": "." * 12}
+    assert told(entries(**rows)) is not None, "one of twenty-four is allowed"
+    assert told(entries(**rows), standing=replace(STEP, culprits=("a",))) is None
+
+
+def test_a_culprit_must_have_been_good_so_often_that_it_is_no_chance() -> None:
+    half = replace(STEP, culprits=("a",), share=0.5)
+    assert told(entries(a="." * 12, b="." * 12), standing=half) is None
+    assert told(entries(a="." * 12, b="." * 12), standing=replace(half, share=0.7)) is not None
+
+
+def test_a_culprit_that_gave_nothing_usable_leaves_it_to_the_others() -> None:
+    gone = replace(STEP, culprits=("c",), share=0.5)
+    assert told(CLEAN, standing=gone) is not None
+
+
+# ------------------------------------------------------------------ can anybody tell?
+
+
+def test_a_pool_without_a_usable_run_for_two_hours_cannot_be_told_of() -> None:
+    held = windows_with([an_entry("a", 0.0)], horizon=1e9)
+    assert silent(POOL, held, POLICY, MONO - 9e9, MONO + 7199.0) is None
+    assert silent(POOL, held, POLICY, MONO - 9e9, MONO + 7200.0) == (
+        "no usable run of the deciding pool for 7200 s (ends after 7200 s)"
+    )
+    assert silent(POOL, held, POLICY, MONO + 100.0, MONO + 7200.0) is None, "nobody looked before"
+    assert silent(POOL, windows_with([]), POLICY, MONO, MONO + 7200.0) is not None

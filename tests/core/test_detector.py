@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from monitor.core.detector import Detector, Setting
+from monitor.core.detector import Detector
 from monitor.core.effects import Announce, Revise, SetCadence
-from monitor.core.incident import EventType, IncidentPhase, Reason, SeverityLevel, State
+from monitor.core.incident import EventType, Evidence, IncidentPhase, Reason, SeverityLevel, State
 from monitor.core.outcome import Depth, Outcome
 from monitor.core.plan import ComponentPlan, Plan, Window
 from monitor.core.policy import Policy
 from monitor.core.pools import pools_of
-from monitor.core.standing import Stage
+from monitor.core.standing import Signal, Stage
 from monitor.core.window import Windows
 from tests.core.timeline import (
     MONO,
@@ -37,6 +37,12 @@ DEEP = plan_of(*hellos(2), a_probe("gate", depth=Depth.GATEWAY), keyed("models")
 """Two hellos, the gate and two keyed probes."""
 
 
+def totals(story: Story) -> Evidence:
+    """What is counted of the one incident."""
+    (case,) = story.engine._correlator.cases
+    return case.totals.evidence(1.0, {})
+
+
 def told(world: World, until: float, plan: Plan = HELLOS) -> Story:
     return Story(plan, world=world).play(until)
 
@@ -48,6 +54,11 @@ def test_while_all_is_well_nothing_is_said() -> None:
     assert told(Trouble(0.0, 0.0), 3600.0).said == []
 
 
+def near(at: datetime | None, seconds: float) -> bool:
+    """Whether an estimate is off by no more than a gap between two runs."""
+    return at is not None and abs((at - NOON).total_seconds() - seconds) <= 10.0
+
+
 def test_an_outage_is_one_incident_from_its_first_bad_run_to_its_last() -> None:
     story = told(Trouble(100.0, 700.0), 2000.0)
     assert story.said == ["opened api", "recovering api", "closed api"]
@@ -55,14 +66,15 @@ def test_an_outage_is_one_incident_from_its_first_bad_run_to_its_last() -> None:
     assert opened is not None
     assert recovering is not None
     assert closed is not None
-    assert opened.started_at == NOON + timedelta(seconds=100)
+    assert near(opened.started_at, 100.0)
     assert opened.opened_at == NOON + timedelta(seconds=150.25)
     assert opened.reason is Reason.FAST
     assert opened.cause is Outcome.SERVER_ERROR
     assert (opened.phase, closed.phase) == (IncidentPhase.OPEN, IncidentPhase.CLOSED)
     assert recovering.reason is Reason.GOOD_STREAK
     assert closed.reason is Reason.CLEAN_WINDOW
-    assert closed.recovered_at == recovering.recovered_at == NOON + timedelta(seconds=700.25)
+    assert near(recovering.recovered_at, 700.0)
+    assert near(closed.recovered_at, 700.0)
     assert closed.id == opened.id == "local-20260428-120230-api"
     assert [event.id.rpartition("-")[2] for event in story.events] == ["1", "2", "3"]
     assert all(event.summary for event in story.events)
@@ -183,15 +195,23 @@ def test_a_relapse_goes_back_without_a_word_and_the_second_recovery_is_not_told_
     assert relapse.explanation.startswith("relapse: 3 of the last ")
     again = next(i for i in reversed(revised) if i.phase is IncidentPhase.RECOVERING)
     assert again.recovered_at is not None
-    assert again.recovered_at >= NOON + timedelta(seconds=830)
+    assert again.recovered_at >= NOON + timedelta(seconds=820)
     assert "an outage that was short or came in waves" in story.incident.explanation
 
 
-def test_a_single_probe_that_fails_again_relapses_by_the_solo_rule() -> None:
-    world = each(Trouble(100.0, 300.0), Trouble(400.0, 9e9, probes=("b",)))
+@pytest.mark.parametrize(
+    ("first", "says"),
+    [
+        ((), "relapse: 3 of the last 10 runs of a, b, c bad"),
+        (("a", "c"), "solo: the last 7 runs of b"),
+    ],
+    ids=["one that had failed", "one that had not"],
+)
+def test_a_single_probe_that_fails_again_is_a_relapse(first: tuple[str, ...], says: str) -> None:
+    world = each(Trouble(100.0, 300.0, probes=first), Trouble(400.0, 9e9, probes=("b",)))
     story = told(world, 600.0)
     relapse = next(r.incident for r in story.all(Revise) if r.incident.reason is Reason.RELAPSE)
-    assert relapse.explanation.startswith("solo: ")
+    assert relapse.explanation.startswith(says)
 
 
 # ------------------------------------------------------------------ closing
@@ -211,7 +231,9 @@ def test_flapping_is_one_incident(minutes: int) -> None:
           for n in range(5))
     )  # fmt: skip
     story = told(flaps, 300.0 + 600.0 * minutes + 900.0)
-    assert story.said == ["opened api", "recovering api", "closed api"]
+    assert story.said == ["opened api", "recovering api", "updated api", "closed api"]
+    assert story.events[2].reason is Reason.FLAPPING
+    assert story.incident.flapping
 
 
 def test_an_incident_does_not_close_on_silence() -> None:
@@ -261,7 +283,7 @@ def test_what_comes_back_within_a_quarter_of_an_hour_is_the_same_incident() -> N
     reopened = story.events[3].incident
     assert reopened is not None
     assert reopened.reopens == 1
-    assert reopened.started_at == NOON + timedelta(seconds=100)
+    assert near(reopened.started_at, 100.0)
     assert (reopened.closed_at, reopened.recovered_at) == (None, None)
 
 
@@ -306,24 +328,22 @@ def test_two_returns_within_an_hour_double_the_close_window() -> None:
 
 def test_the_entry_at_the_soft_deadline_is_replaced_by_the_result_that_comes_late() -> None:
     story = told(Trouble(100.0, 9e9), 160.0)
-    detector = story.engine._detectors["api"]
-    before = detector.totals.evidence(1.0, {})
+    before = totals(story)
     story.told(a_run("a", 150.0, run_id="late", provisional=True))
     story.told(a_run("b", 151.0, Comes.FAIL))
     story.told(a_run("a", 150.0, run_id="late"))
-    after = detector.totals.evidence(1.0, {})
+    after = totals(story)
     assert (after.runs, after.bad) == (before.runs + 2, before.bad + 1)
     assert "timeout" not in [tally.name for tally in after.by_outcome]
 
 
 def test_an_unusable_run_takes_its_provisional_entry_back() -> None:
     story = told(Trouble(100.0, 9e9), 160.0)
-    detector = story.engine._detectors["api"]
-    before = detector.totals.evidence(1.0, {})
+    before = totals(story)
     story.told(a_run("a", 150.0, run_id="late", provisional=True))
-    assert detector.totals.evidence(1.0, {}).bad == before.bad + 1
+    assert totals(story).bad == before.bad + 1
     story.told(a_run("a", 150.0, Comes.LIMITED, run_id="late"))
-    assert detector.totals.evidence(1.0, {}).bad == before.bad
+    assert totals(story).bad == before.bad
     assert "late" not in [entry.run_id for entry in story.engine._windows.of("a")]
 
 
@@ -334,11 +354,10 @@ def test_a_run_from_before_the_onset_is_no_evidence_of_the_incident() -> None:
     assert [entry.bad for entry in story.engine._windows.of("c")] == [True]
     story.world = Trouble(100.0, 9e9)
     story.play(260.0)
-    detector = story.engine._detectors["api"]
-    before = detector.totals.evidence(1.0, {})
+    before = totals(story)
     story.told(a_run("c", 20.0, Comes.LIMITED, run_id="early"))
     story.told(a_run("c", 21.0, Comes.FAIL, run_id="old"))
-    assert detector.totals.evidence(1.0, {}) == before
+    assert totals(story) == before
 
 
 # ------------------------------------------------------------------ a plan that changes
@@ -346,12 +365,11 @@ def test_a_run_from_before_the_onset_is_no_evidence_of_the_incident() -> None:
 
 def a_detector(plan: Plan = HELLOS, windows: Windows | None = None) -> Detector:
     policy = Policy()
-    setting = Setting(vantage="local", describe=lambda *_: "a sentence", policy=policy)
     return Detector(
         ComponentPlan(name="api", title="Claude API"),
         pools_of("api", plan, policy),
         windows or Windows("abc", 10_000.0),
-        setting,
+        policy,
     )
 
 
@@ -360,7 +378,8 @@ def opened() -> tuple[Detector, Windows]:
     detector = a_detector(windows=windows)
     for at in range(0, 70, 5):
         entry = an_entry("abc"[at // 5 % 3], float(at), bad=True)
-        detector.entered(entry, windows.put(entry), moment(at + 1.0))
+        windows.put(entry)
+        detector.entered(entry, moment(at + 1.0))
     assert detector.standing.stage is Stage.OPEN
     return detector, windows
 
@@ -370,14 +389,11 @@ def test_an_incident_that_lost_its_last_probe_ends_because_nobody_is_left_to_tel
     other = a_detector(plan_of(components=["api"]), windows)
     other.restore(detector.snapshot(), 0.0)
     entry = an_entry("a", 100.0, bad=True)
-    assert other.entered(entry, None, moment(100.0)) == []
-    other.taken_back(entry)
+    assert other.entered(entry, moment(100.0)) == []
 
-    (effect,) = other.tick(moment(101.0))
+    (step,) = other.tick(moment(101.0))
 
-    assert isinstance(effect, Announce)
-    assert effect.event.type is EventType.CLOSED
-    assert effect.event.reason is Reason.EVIDENCE_GONE
+    assert (step.signal, step.reason) == (Signal.GONE, Reason.EVIDENCE_GONE)
     assert other.standing.stage is Stage.CALM
     assert other.tick(moment(102.0)) == []
 
@@ -389,19 +405,11 @@ def test_an_incident_whose_pool_is_gone_is_judged_on_what_is_left() -> None:
         assert story.said == ["recovering api", "closed api"]
 
 
-def test_a_machine_without_its_incident_is_a_bug_and_says_so() -> None:
-    detector, _ = opened()
-    detector.standing = replace(detector.standing, incident=None)
-    with pytest.raises(LookupError, match="api has no incident"):
-        detector._current()
-
-
 def test_only_runs_of_the_deciding_pool_move_an_open_incident() -> None:
     story = told(Trouble(100.0, 9e9, probes=("models", "count")), 400.0, DEEP)
-    detector = story.engine._detectors["api"]
-    before = detector.totals.evidence(1.0, {})
+    before = totals(story)
     story.run("a", 401.0, Comes.FAIL)
-    assert detector.totals.evidence(1.0, {}) == before
+    assert totals(story) == before
 
 
 def test_asking_twice_at_the_same_moment_changes_nothing() -> None:
@@ -412,6 +420,46 @@ def test_asking_twice_at_the_same_moment_changes_nothing() -> None:
     assert detector.standing == standing
 
 
+def test_a_calm_machine_cannot_be_dropped_or_stopped() -> None:
+    detector = a_detector()
+    detector.dropped(moment(0.0))
+    detector.stopped(moment(0.0))
+    assert detector.standing.stage is Stage.CALM
+    assert detector.standing.closed is None
+
+
+def test_a_machine_whose_probes_give_nothing_usable_for_two_hours_gives_up() -> None:
+    story = told(Trouble(100.0, 200.0), 200.0)
+    story.world, story.tick_every = (lambda probe, at: Comes.LIMITED), 30.0
+    story.play(7300.0)
+    assert story.said == ["opened api"]
+    story.play(7500.0)
+    assert story.said == ["opened api", "closed api"]
+    assert story.incident.reason is Reason.EVIDENCE_GONE
+
+
+def test_after_a_long_absence_a_silence_begins_anew() -> None:
+    story = told(Trouble(100.0, 9e9), 300.0)
+    other = Story(HELLOS).adopt(story, 40_000.0)
+    other.tick(40_001.0)
+    assert other.said == []
+    assert Story(HELLOS).adopt(story, 330.0).engine._detectors["api"].watched is not None
+
+
+def test_trouble_elsewhere_widens_what_is_open_and_what_recovers() -> None:
+    begun = Trouble(100.0, 900.0, probes=("models", "count"))
+    wide = told(each(begun, Trouble(300.0, 900.0)), 500.0, DEEP)
+    assert wide.said == ["opened api", "updated api"]
+    assert (wide.incident.depth, wide.incident.reason) == (Depth.EDGE, Reason.WIDENED)
+    assert wide.incident.explanation.startswith("wider than key: fast: ")
+    again = told(each(Trouble(100.0, 500.0, probes=("models", "count")),
+                      Trouble(560.0, 900.0, probes=("a", "b"))), 640.0, DEEP)  # fmt: skip
+    assert again.said == ["opened api", "recovering api", "updated api"]
+    assert again.engine.open_incidents()[0].phase is IncidentPhase.OPEN
+    notes = [note.reason for note in again.engine.open_incidents()[0].timeline]
+    assert notes == [Reason.FAST, Reason.GOOD_STREAK, Reason.WIDENED]
+
+
 @pytest.mark.parametrize("shift", [0.0, 300.0])
 def test_a_detector_survives_the_way_through_a_snapshot(shift: float) -> None:
     detector, windows = opened()
@@ -420,9 +468,8 @@ def test_a_detector_survives_the_way_through_a_snapshot(shift: float) -> None:
     other = a_detector(windows=windows)
     other.restore(detector.snapshot(), shift)
     assert other.standing.onset == detector.standing.onset + shift
-    assert other.standing.incident == detector.standing.incident
+    assert other.standing.culprits == detector.standing.culprits == ("a", "b", "c")
     assert other.snapshot()["heard"] == {"a": MONO + 60.0 + shift}
-    assert other.snapshot()["totals"] == detector.snapshot()["totals"]
 
 
 def test_the_cadence_is_raised_while_an_incident_lasts() -> None:

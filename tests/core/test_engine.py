@@ -207,23 +207,29 @@ def dead_for_a_minute(story: Story, last: float) -> tuple[Effect, ...]:
     return story.run("b", last, Comes.DEAD)
 
 
+def suspects(story: Story) -> list[tuple[str, ...]]:
+    """What waits to be confirmed."""
+    found = story.engine.status(story.moment(story.now)).suspects
+    return [incident.names for incident in found]
+
+
 def test_an_opening_on_unanswered_runs_waits_for_the_control_targets() -> None:
     story = guarded(Trouble(0.0, 0.0), 100.0)
     dead_for_a_minute(story, 200.0)
     assert story.said == []
     story.control("a", 200.3, ok=True)
-    assert story.said == []
+    assert suspects(story) == []
     story.control("b", 200.4, ok=True)
-    assert story.said == ["opened api"]
+    assert suspects(story) == [("api",)]
 
 
 def test_it_waits_at_most_a_second() -> None:
     story = guarded(Trouble(0.0, 0.0), 100.0)
     dead_for_a_minute(story, 200.0)
     story.tick(201.0)
-    assert story.said == []
+    assert suspects(story) == []
     story.tick(201.3)
-    assert story.said == ["opened api"]
+    assert suspects(story) == [("api",)]
 
 
 def test_a_word_that_is_older_than_the_question_does_not_end_the_wait() -> None:
@@ -307,10 +313,10 @@ def test_the_cadence_of_a_shared_probe_stays_up_while_one_of_its_components_has_
     None
 ):
     story = Story(SHARED, world=Trouble(100.0, 700.0)).play(300.0)
-    assert sorted(story.said) == ["opened api", "opened console"]
+    assert story.said == ["opened api,console"]
     story.world = Trouble(0.0, 900.0, probes=("shared", "b"))
     story.play(2000.0)
-    assert sorted(story.said[-2:]) == ["closed api", "closed console"]
+    assert story.said[-1] == "closed api,console"
     lowered = [c.probes for c in story.all(SetCadence) if c.interval is None]
     raised = {name for c in story.all(SetCadence) if c.interval for name in c.probes}
     assert raised == {"shared", "a", "b"}
@@ -404,6 +410,31 @@ def test_a_restart_with_another_monotonic_clock_keeps_ages(base: float, away: fl
     assert [base - started for started in after] == pytest.approx(ages)
 
 
+@pytest.mark.parametrize(
+    ("boot", "jump", "kept"),
+    [
+        ("b", 0.0, True),
+        ("b", 1.9, True),
+        ("b", 600.0, False),
+        ("b", -600.0, False),
+        ("c", 600.0, True),
+        ("", 600.0, True),
+        ("", -600.0, False),
+    ],
+)
+def test_a_clock_that_jumps_during_a_restart_is_seen_by_the_clock_of_the_same_boot(
+    boot: str,
+    jump: float,
+    kept: bool,  # noqa: FBT001  # a table
+) -> None:
+    story = Story(HELLOS, world=Trouble(100.0, 9e9)).play(200.0)
+    story.engine._boot = "b" if boot else ""
+    engine = Engine(HELLOS, Policy(), boot)
+    engine.restore(story.engine.snapshot(moment(200.0)), moment(230.0, wall_shift=jump))
+    assert bool(engine._windows.snapshot()) is kept
+    assert engine.open_incidents() == story.engine.open_incidents()
+
+
 def test_an_open_incident_is_not_announced_again_after_a_restart() -> None:
     story = Story(HELLOS, world=Trouble(100.0, 700.0)).play(300.0)
     other = story.restart().play(2000.0)
@@ -417,17 +448,21 @@ def test_an_opening_that_waits_for_the_control_targets_waits_on_after_a_restart(
     dead_for_a_minute(story, 200.0)
     other = story.restart()
     other.control("a", 200.3, ok=True)
-    assert other.said == []
+    assert suspects(other) == []
     other.control("b", 200.4, ok=True)
-    assert other.said == ["opened api"]
+    assert suspects(other) == [("api",)]
 
 
 def test_a_snapshot_may_be_restored_into_another_plan() -> None:
     plan = plan_of(*hellos(3), a_probe("z", components=("console",)))
     story = Story(plan, world=Trouble(100.0, 9e9)).play(400.0)
-    assert sorted(story.said) == ["opened api", "opened console"]
+    assert story.said == ["opened api", "updated api,console"]
     other = story.restart(plan=plan_of(*hellos(2)))
-    assert [incident.names for incident in other.engine.open_incidents()] == [("api",)]
+    other.tick(401.0)
+    assert other.said == ["updated api,console"]
+    assert other.events[0].reason is Reason.COMPONENT_LEFT
+    states = {impact.component: impact.state for impact in other.incident.components}
+    assert states == {"api": State.MAJOR_OUTAGE, "console": State.OPERATIONAL}
 
 
 def test_an_incident_whose_probes_are_all_disabled_after_a_restart_is_withdrawn() -> None:
@@ -456,7 +491,7 @@ def damaged(change: Callable[[dict[str, Any]], object]) -> bytes:
         b"[]",
         b"null",
         b"{}",
-        damaged(lambda s: s.update(version=2)),
+        damaged(lambda s: s.update(version=1)),
         damaged(lambda s: s.pop("windows")),
         damaged(lambda s: s.update(wall="yesterday")),
         damaged(lambda s: s.update(mono=None)),

@@ -102,7 +102,7 @@ def test_the_first_and_the_last_bad_runs_are_shown_with_a_short_reason() -> None
 @pytest.mark.parametrize(
     ("outcomes", "cause"),
     [
-        ([], Outcome.TIMEOUT),
+        ([], None),
         ([Outcome.OK, Outcome.OK, Outcome.SERVER_ERROR], Outcome.SERVER_ERROR),
         ([Outcome.SLOW, Outcome.SLOW, Outcome.DNS_ERROR], Outcome.DNS_ERROR),
         ([Outcome.DNS_ERROR, Outcome.OVERLOADED, Outcome.OVERLOADED], Outcome.OVERLOADED),
@@ -110,13 +110,17 @@ def test_the_first_and_the_last_bad_runs_are_shown_with_a_short_reason() -> None
     ],
     ids=["nothing bad", "good runs are none", "slow ones neither", "the commonest", "a tie"],
 )
-def test_the_cause_is_the_commonest_bad_outcome(outcomes: list[Outcome], cause: Outcome) -> None:
+def test_the_cause_is_the_commonest_bad_outcome(
+    outcomes: list[Outcome], cause: Outcome | None
+) -> None:
     good = (Outcome.OK, Outcome.SLOW)
     totals = Totals.over(
         an_entry("hello", float(at), bad=outcome not in good, outcome=outcome)
         for at, outcome in enumerate(outcomes)
     )
     assert totals.cause() is cause
+    assert totals.cause(("hello",)) is cause
+    assert totals.cause(("models",)) is None
 
 
 def test_a_cause_that_was_taken_back_is_none() -> None:

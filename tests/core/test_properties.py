@@ -16,7 +16,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.incident import Event, Reason
+from monitor.core.incident import Event, IncidentPhase, Reason, State
 from monitor.core.opening import find
 from monitor.core.outcome import Depth
 from monitor.core.policy import Fast, Policy
@@ -170,6 +170,35 @@ def test_the_severity_of_an_incident_never_falls(history: History) -> None:
     for about in incidents(whole(history).events).values():
         levels = [order.index(event.incident.severity) for event in about if event.incident]
         assert levels == sorted(levels)
+
+
+@given(histories())
+def test_a_component_is_part_of_one_open_incident_at_most(history: History) -> None:
+    story = begun(history)
+    for part in range(1, 9):
+        story.play(history.end * part / 8)
+        status = story.engine.status(story.moment(story.now))
+        lasting = [*status.open_incidents, *status.suspects]
+        broken = [
+            impact.component
+            for incident in lasting
+            for impact in incident.components
+            if impact.state is not State.OPERATIONAL
+        ]
+        assert len(broken) == len(set(broken))
+
+
+@given(histories())
+def test_the_story_of_an_incident_is_in_order_and_every_line_has_its_reason(
+    history: History,
+) -> None:
+    for event in whole(history).events:
+        if event.incident is None:
+            continue
+        times = [note.at for note in event.incident.timeline]
+        assert times == sorted(times)
+        assert event.incident.phase not in (IncidentPhase.SUSPECT, IncidentPhase.WITHDRAWN)
+        assert all(note.sentence and note.reason in Reason for note in event.incident.timeline)
 
 
 # ------------------------------------------------------------------ restarts

@@ -19,7 +19,6 @@ from monitor.core.standing import (
     worse,
 )
 from tests.core.timeline import an_entry
-from tests.factories import an_incident
 
 PARTIAL, MAJOR = State.PARTIAL_OUTAGE, State.MAJOR_OUTAGE
 
@@ -35,6 +34,8 @@ def test_an_incident_closes_after_a_recovery_or_when_nobody_is_left_to_tell() ->
         (Stage.RECOVERING, Signal.CLEAN),
         (Stage.RECOVERING, Signal.GONE),
         (Stage.OPEN, Signal.GONE),
+        (Stage.RECOVERING, Signal.DROPPED),
+        (Stage.OPEN, Signal.DROPPED),
     }
 
 
@@ -42,29 +43,33 @@ def test_an_incident_closes_after_a_recovery_or_when_nobody_is_left_to_tell() ->
 def test_a_standing_survives_the_way_through_json_with_its_times_moved(shift: float) -> None:
     standing = Standing(
         stage=Stage.RECOVERING,
-        incident=an_incident(),
         depth=Depth.KEY,
+        family="haiku",
+        culprits=("models",),
+        share=0.5,
         state=PARTIAL,
         onset=5000.0,
         recovered=5100.0,
         closed=4000.0,
         floor=3900.0,
         relapsed=True,
-        told=True,
+        good=200.0,
         reopened=(3000.0, 4500.0),
     )
     again = standing_from_plain(json.loads(json.dumps(standing_to_plain(standing))), shift)
     assert again == Standing(
         stage=Stage.RECOVERING,
-        incident=an_incident(),
         depth=Depth.KEY,
+        family="haiku",
+        culprits=("models",),
+        share=0.5,
         state=PARTIAL,
         onset=5000.0 + shift,
         recovered=5100.0 + shift,
         closed=4000.0 + shift,
         floor=3900.0 + shift,
         relapsed=True,
-        told=True,
+        good=200.0,
         reopened=(3000.0 + shift, 4500.0 + shift),
     )
 

@@ -1,0 +1,58 @@
+"""Families of models: haiku, sonnet, opus. One that is dead alone is a small matter of its own.
+
+Everybody else can go to another family meanwhile, so it is degraded performance and not an outage,
+for as long as nothing else fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from monitor.core.closing import newest
+from monitor.core.opening import Found
+from monitor.core.outcome import Depth
+from monitor.core.plan import ProbePlan
+from monitor.core.policy import Policy
+from monitor.core.window import Windows
+
+_WORD = re.compile(r"[a-z]+")
+_NO_FAMILY = frozenset({"claude", "latest", "anthropic", "v"})
+STRAY_MAX = 1
+"""So many bad runs of other families may be chance."""
+
+
+def family_of(model: str) -> str:
+    """`haiku` of `claude-haiku-5-5`; the whole name where no word of it is a family's."""
+    words = (word for word in _WORD.findall(model.lower()) if word not in _NO_FAMILY)
+    return next(words, model)
+
+
+def dead_family(found: Found, windows: Windows, policy: Policy, now: float) -> str | None:
+    """The family that fails alone: it gives the bad runs, and every other one is well just now.
+
+    None where less or more than that is the case, or where no other family is asked.
+    """
+    if found.pool.depth is not Depth.INFERENCE:
+        return None
+    of = {probe.name: family_of(probe.model or "") for probe in found.pool.probes}
+    bad = [of[entry.probe] for entry in found.entries if entry.bad]
+    dead = max(set(bad), key=bad.count, default="")
+    others = [probe for probe in found.pool.probes if of[probe.name] != dead]
+    stray = sum(family != dead for family in bad)
+    if not dead or not others or stray > STRAY_MAX:
+        return None
+    well = all(_well(probe, windows, policy, now) for probe in others)
+    return dead if well else None
+
+
+def members(probes: Sequence[ProbePlan], family: str) -> tuple[ProbePlan, ...]:
+    """The probes that ask a model of `family`."""
+    return tuple(
+        probe for probe in probes if probe.model is not None and family_of(probe.model) == family
+    )
+
+
+def _well(probe: ProbePlan, windows: Windows, policy: Policy, now: float) -> bool:
+    last = newest(probe, windows, policy, now)
+    return last is not None and not last.bad
