@@ -70,8 +70,22 @@ class BurstBudget:
             for other in siblings
             if (count := min(each, self._paid_left(other, now)) if other.paid else each) > 0
         )
-        runs = _within(runs, min((self._left_in_hour(n, now) for n in asking), default=0))
+        runs = self._within_hour(runs, {name: self._left_in_hour(name, now) for name in asking})
         return RequestBurst(runs=runs, gap=self._policy.gap) if runs else None
+
+    def _within_hour(
+        self, runs: tuple[tuple[str, int], ...], left: dict[str, int]
+    ) -> tuple[tuple[str, int], ...]:
+        """No more of these runs than the hour has left for a component of theirs, in turn."""
+        of = {name: left.keys() & set(self._plan.probe(name).components) for name, _ in runs}
+        counts = dict.fromkeys(of, 0)
+        for turn in range(max((count for _, count in runs), default=0)):
+            for name, count in runs:
+                if turn < count and any(left[component] > 0 for component in of[name]):
+                    counts[name] += 1
+                    for component in of[name]:
+                        left[component] -= 1
+        return tuple((name, count) for name, count in counts.items() if count > 0)
 
     def _left_in_hour(self, component: str, now: float) -> int:
         times = self._hour.get(component)
@@ -104,13 +118,3 @@ class BurstBudget:
         self._paid.extend(when + shift for when in saved["paid"])
         self._paid_in_burst = dict(saved["paid_in_burst"])
         self._asked = None if saved["asked"] is None else saved["asked"] + shift
-
-
-def _within(runs: tuple[tuple[str, int], ...], left: int) -> tuple[tuple[str, int], ...]:
-    """No more of these runs than the hour has left, in turn, so that none of them gets all."""
-    counts = dict.fromkeys((name for name, _ in runs), 0)
-    for turn in range(max((count for _, count in runs), default=0)):
-        for name, count in runs:
-            if turn < count and left > 0:
-                counts[name], left = counts[name] + 1, left - 1
-    return tuple((name, count) for name, count in counts.items() if count > 0)

@@ -42,6 +42,9 @@ CULPRIT_BAD = 2
 CULPRIT_SHARE = 0.5
 """A culprit gave so many bad runs, and such a part of the worst share of any probe."""
 
+SLIP_MAX = 30.0
+"""A bad run that came by chance before the impact must not make a short step a long one."""
+
 STRETCHED = 1.5
 """What came back after a good stretch must be good for so many times as long."""
 
@@ -159,7 +162,8 @@ def relapse(pool: Pool, windows: Windows, since: float, who: Sequence[str] = ())
 
 def close_window(standing: Standing, pool: Pool, close: Close) -> tuple[float, str]:
     """Seconds that must be clean before the incident closes, and why so long."""
-    failing = (standing.recovered or standing.onset) - standing.onset
+    begun = max(standing.onset, standing.opened - SLIP_MAX)
+    failing = (standing.recovered or begun) - begun
     clean = not standing.relapsed and not standing.reopened and failing >= close.clean_after
     seconds, why = close.window, "an outage that was short or came in waves"
     if clean:

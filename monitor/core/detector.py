@@ -35,7 +35,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from monitor.core.closing import clean, recovery, relapse, silent
+from monitor.core.closing import SLIP_MAX, clean, recovery, relapse, silent
 from monitor.core.dating import began, ended
 from monitor.core.family import dead_family, members
 from monitor.core.incident import Reason, State
@@ -155,10 +155,11 @@ class Detector:
             state=state if family is None else State.DEGRADED_PERFORMANCE,
             culprits=found.culprits,
             onset=onset,
+            opened=now.mono,
             closed=old.closed,
             floor=old.floor,
             reopened=(*reopened, now.mono) if again else reopened,
-            good=max(old.good, onset - old.floor) if again else 0.0,
+            good=max(old.good, max(onset, now.mono - SLIP_MAX) - old.floor) if again else 0.0,
         )
         return self._step(
             Signal.BREACH,

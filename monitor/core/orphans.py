@@ -59,6 +59,7 @@ def standing_of(member: Member, incident: Incident) -> Standing:
         family=member.family,
         state=member.state,
         onset=member.onset,
+        opened=member.onset,
         relapsed=incident.phase is IncidentPhase.RECOVERING,
     )
 

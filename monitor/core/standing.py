@@ -68,6 +68,7 @@ class Standing:
         culprits: the probes that gave the bad runs.
         share: share of their runs that was bad before they recovered.
         onset: start of the impact.
+        opened: when that was decided.
         recovered: start of the first good run after the last bad one.
         closed: when it was well the last time.
         floor: runs that started before this are no evidence any more.
@@ -83,6 +84,7 @@ class Standing:
     culprits: tuple[str, ...] = ()
     share: float = 0.0
     onset: float = 0.0
+    opened: float = 0.0
     recovered: float | None = None
     closed: float | None = None
     floor: float = float("-inf")
@@ -101,7 +103,7 @@ def standing_to_plain(standing: Standing) -> dict[str, Any]:
 def standing_from_plain(saved: Mapping[str, Any], shift: float) -> Standing:
     """What `standing_to_plain` wrote, `shift` seconds added to its monotonic times."""
     plain = dict(saved)
-    for key in ("onset", "recovered", "closed", "floor"):
+    for key in ("onset", "opened", "recovered", "closed", "floor"):
         plain[key] = None if plain[key] is None else plain[key] + shift
     if plain["floor"] is None:
         plain["floor"] = float("-inf")

@@ -26,10 +26,10 @@ from tests.factories import a_probe
 
 POLICY = Policy()
 (POOL,) = pools_of("api", plan_of(*hellos(3)), POLICY)
-STEP = Standing(stage=Stage.RECOVERING, onset=MONO - 600.0, recovered=MONO)
+STEP = Standing(stage=Stage.RECOVERING, onset=MONO - 600.0, opened=MONO - 590.0, recovered=MONO)
 """Ten minutes of failure, over at 0."""
 
-SHORT = replace(STEP, onset=MONO - 299.0)
+SHORT = replace(STEP, onset=MONO - 299.0, opened=MONO - 290.0)
 
 
 # ------------------------------------------------------------------ the row of good runs
@@ -152,6 +152,9 @@ def test_three_bad_runs_of_those_that_had_failed_are_a_relapse_too() -> None:
     [
         pytest.param(STEP, 120.0, "one clean step of 600 s", id="a clean step"),
         pytest.param(SHORT, 300.0, "short or came in waves", id="under five minutes"),
+        pytest.param(
+            replace(STEP, opened=MONO - 260.0), 300.0, "short", id="but for a stray bad run before"
+        ),
         pytest.param(replace(STEP, relapsed=True), 300.0, "came in waves", id="it relapsed"),
         pytest.param(replace(STEP, reopened=(MONO,)), 300.0, "came in waves", id="it came back"),
         pytest.param(

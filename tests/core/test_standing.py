@@ -49,6 +49,7 @@ def test_a_standing_survives_the_way_through_json_with_its_times_moved(shift: fl
         share=0.5,
         state=PARTIAL,
         onset=5000.0,
+        opened=5010.0,
         recovered=5100.0,
         closed=4000.0,
         floor=3900.0,
@@ -65,6 +66,7 @@ def test_a_standing_survives_the_way_through_json_with_its_times_moved(shift: fl
         share=0.5,
         state=PARTIAL,
         onset=5000.0 + shift,
+        opened=5010.0 + shift,
         recovered=5100.0 + shift,
         closed=4000.0 + shift,
         floor=3900.0 + shift,
@@ -76,7 +78,7 @@ def test_a_standing_survives_the_way_through_json_with_its_times_moved(shift: fl
 
 def test_a_standing_that_has_seen_nothing_is_plain_json_too() -> None:
     text = json.dumps(standing_to_plain(Standing()), allow_nan=False)
-    assert standing_from_plain(json.loads(text), 7.0) == Standing(onset=7.0)
+    assert standing_from_plain(json.loads(text), 7.0) == Standing(onset=7.0, opened=7.0)
 
 
 @pytest.mark.parametrize(
