@@ -28,6 +28,7 @@ from monitor.core.effects import (
     RequestBurst,
     Revise,
     SetCadence,
+    StateChanged,
 )
 from monitor.core.engine import Engine
 from monitor.core.incident import Event, Incident
@@ -101,12 +102,14 @@ class Change:
         rejudged: earlier runs whose verdict changed.
         incidents: newest version of each incident that changed.
         postings: events with their outbox rows, in order.
+        states: changes of the components' states, in order.
         snapshot: state of the engine after all of it, as JSON bytes; None leaves the last one.
     """
 
     rejudged: tuple[Rejudged, ...] = ()
     incidents: tuple[Incident, ...] = ()
     postings: tuple[Posting, ...] = ()
+    states: tuple[StateChanged, ...] = ()
     snapshot: bytes | None = None
 
 
@@ -246,8 +249,9 @@ class Pipeline:
         """Whatever must not be lost goes into one transaction, with the engine's memory."""
         events = [effect.event for effect in effects if isinstance(effect, Announce)]
         rejudged = tuple(effect for effect in effects if isinstance(effect, Rejudged))
+        states = tuple(effect for effect in effects if isinstance(effect, StateChanged))
         newest = _newest(effects)
-        if not (events or newest or rejudged):
+        if not (events or newest or rejudged or states):
             return
         now = self.now()
         self._stored_at = now.mono
@@ -259,6 +263,7 @@ class Pipeline:
                     Posting(event=event, envelopes=self._audience.envelopes(event))
                     for event in events
                 ),
+                states=states,
                 snapshot=self.engine.snapshot(now),
             )
         )

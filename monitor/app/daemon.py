@@ -15,7 +15,6 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 
 import structlog
 
@@ -28,7 +27,9 @@ from monitor.app.build import (
     probe_context,
     salt_of,
 )
+from monitor.app.housekeeping import Housekeeping
 from monitor.app.memory import recall
+from monitor.app.orders import CLOSE_INCIDENT, Orders, incident_closer
 from monitor.app.purse import Purse
 from monitor.app.runlog import RunLog
 from monitor.app.views import Punctuality, Scrape, Vitals
@@ -46,14 +47,15 @@ from monitor.refusal import Refusal
 from monitor.scheduler import CONCURRENCY_MAX, Asked, Pulse, Runner
 from monitor.storage.database import Database, StorageError, open_database
 from monitor.storage.lock import only_daemon
+from monitor.storage.orders import OrderBook
 from monitor.storage.outbox import SqlOutbox
-from monitor.storage.retention import prune
 from monitor.storage.store import Store
+from monitor.web.live import Hub
 from monitor.web.ports import WebDeps
 from monitor.web.server import WebError, WebServer, create_app
+from monitor.web.shapes import Shapes
 
 TICK_SECONDS = 1.0
-PRUNE_SECONDS = 3600.0
 DELIVERY_LOOKUPS = 4
 """Threads for the name look-ups of deliveries, so that those of probes never wait for them."""
 
@@ -112,6 +114,7 @@ class Daemon:
             self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
         )
         self._purse = Purse(config, clock)
+        self._hub = Hub(Shapes(self.plan.vantage, config.web.external_url), clock.now)
         self._punctuality = Punctuality(self._metrics, clock)
         self._pulse = Pulse(clock, self._punctuality)
 
@@ -151,14 +154,23 @@ class Daemon:
             self._clock,
             journal=store,
             audience=audience(self.config),
-            sinks=(self._metrics, RunLog(), *self._sinks),
+            sinks=(self._metrics, RunLog(), self._hub, *self._sinks),
             watch=self._pulse,
         )
         courier = Courier(
             outbox, self._notifiers, self._clock, self._rng, DeliveryPolicy(), self._metrics
         )
+        self._orders = Orders(
+            OrderBook(database, self.plan.vantage),
+            {CLOSE_INCIDENT: incident_closer(self._pipeline)},
+            self._clock,
+            store.flush,
+        )
         store.on_committed(courier.wake)
         vitals = Vitals(self._clock, self._pulse, self._punctuality, store, outbox, self._notifiers)
+        self._house = Housekeeping(
+            database, store, self.plan, self.config.storage.keep_runs, self._clock
+        )
         web = self._web(store, vitals)
         try:
             await web.start()
@@ -169,7 +181,7 @@ class Daemon:
         await store.start()
         # However it ends, what waits is written; after an orderly end nothing waits.
         stack.push_async_callback(store.stop, self._scaled(STORE_SECONDS))
-        await self._work(stop, store, database, courier, vitals)
+        await self._work(stop, store, courier, vitals)
 
     def _web(self, store: Store, vitals: Vitals) -> WebServer:
         deps = WebDeps(
@@ -177,20 +189,16 @@ class Daemon:
             version=__version__,
             status=self,
             incidents=store,
+            history=self._house.history,
             health=vitals,
             scrape=Scrape(self._metrics, self.status, vitals, store),
             external_url=self.config.web.external_url,
             store_errors=(StorageError,),
         )
-        return WebServer(create_app(deps), self.config.web.host, self.config.web.port)
+        return WebServer(create_app(deps, self._hub), self.config.web.host, self.config.web.port)
 
     async def _work(
-        self,
-        stop: asyncio.Event,
-        store: Store,
-        database: Database,
-        courier: Courier,
-        vitals: Vitals,
+        self, stop: asyncio.Event, store: Store, courier: Courier, vitals: Vitals
     ) -> None:
         """Everything that runs beside everything else, until the stop."""
         runner = Runner(self._clock, self._punctuality, self._ask, self._check_control)
@@ -205,7 +213,7 @@ class Daemon:
             delivering = tasks.create_task(courier.run(), name="courier")
             beating = tasks.create_task(self._pulse.beat(), name="pulse")
             ticking = tasks.create_task(self._tick(runner, vitals), name="tick")
-            pruning = tasks.create_task(self._prune(database), name="prune")
+            keeping = tasks.create_task(self._house.run(), name="housekeeping")
             probing = tasks.create_task(runner.serve(), name="schedule")
             self._pipeline.carry_out(self.engine.resume(self._pipeline.now()))
             self._metrics.reloaded(self._clock.now(), ok=True)
@@ -216,9 +224,9 @@ class Daemon:
             log.info("daemon.stopping")
             vitals.serving = False
             left = await runner.drain(self._scaled(DRAIN_SECONDS))
-            for task in (probing, ticking, pruning, beating):
+            for task in (probing, ticking, keeping, beating):
                 task.cancel()
-            await asyncio.wait((probing, ticking, pruning, beating))
+            await asyncio.wait((probing, ticking, keeping, beating))
             self._pipeline.store_memory()
             unwritten = await store.stop(self._scaled(STORE_SECONDS))
             await courier.stop(self._scaled(COURIER_SECONDS))
@@ -250,19 +258,9 @@ class Daemon:
                 runner.watch()
                 self._pipeline.tick()
                 await vitals.look()
+                await self._orders.look()
             except StorageError as error:
                 log.warning("store.unreadable", error=str(error))
             except Exception:
                 log.exception("tick.failed")
             await self._clock.sleep(TICK_SECONDS)
-
-    async def _prune(self, database: Database) -> None:
-        """Once an hour: forget runs that are older than they are kept."""
-        keep = timedelta(seconds=self.config.storage.keep_runs)
-        while True:
-            await self._clock.sleep(PRUNE_SECONDS)
-            try:
-                gone = await prune(database, self.plan.vantage, keep, self._clock.now())
-                log.debug("store.pruned", rows=gone)
-            except StorageError as error:
-                log.warning("store.prune_failed", error=str(error))

@@ -22,6 +22,7 @@ _BURST = policy.Burst()
 _GUARD = policy.Guard()
 _SEVERITY = policy.Severity()
 _ANNOUNCE = policy.Announce()
+_LATENCY = policy.Latency()
 _POLICY = policy.Policy()
 
 
@@ -156,6 +157,31 @@ class AnnounceSpec(Spec):
     """Two such updates are at least so far apart."""
 
 
+class LatencySpec(Spec):
+    """When answers that are right but slow are a degradation."""
+
+    enabled: bool = _LATENCY.enabled
+    """Whether slowness is judged at all."""
+    factor: float = Field(default=_LATENCY.factor, ge=1.1, le=100)
+    """How many times as long as usual a probe takes that is slow."""
+    floor: Duration = _LATENCY.floor
+    """What takes less than this is never slow."""
+    runs: int = Field(default=_LATENCY.runs, ge=5, le=1000)
+    """How many of its last good runs the median is of."""
+    lasting: Duration = _LATENCY.lasting
+    """How long two probes of a component are slow before it is degraded."""
+    lasting_solo: Duration = _LATENCY.lasting_solo
+    """How long one probe alone is."""
+    clear: Share = Field(default=_LATENCY.clear, gt=0)
+    """A slow probe is so until its median falls below this share of the limit."""
+    clear_after: Duration = _LATENCY.clear_after
+    """How long no probe of it is slow before a component is well again."""
+    baseline: Duration = Field(default=_LATENCY.baseline, ge=86_400, le=2_678_400)
+    """How far back the usual reaches: a day to a month."""
+    baseline_min: Duration = Field(default=_LATENCY.baseline_min, ge=21_600)
+    """How long a baseline is before it is used."""
+
+
 def _slow(rule: policy.Slow) -> SlowSpec:
     """A slow rule in the notation of the config."""
     numbers = dataclasses.asdict(rule)
@@ -188,6 +214,8 @@ class DetectionSpec(Spec):
     """When it is told."""
     join_within: Duration = Field(default=_POLICY.join_within, ge=0)
     """A component that fails so soon after another is part of the same incident."""
+    latency: LatencySpec = LatencySpec()
+    """From operational to degraded performance."""
     cadence: Duration = Field(default=_POLICY.cadence, gt=0)
     """Time between the runs of a probe while its component is not well."""
     stale_after: float = Field(default=_POLICY.stale_after, ge=1, le=1000)
@@ -210,6 +238,7 @@ class DetectionSpec(Spec):
             severity=policy.Severity(**self.severity.model_dump()),
             announce=policy.Announce(**self.announce.model_dump()),
             join_within=self.join_within,
+            latency=policy.Latency(**self.latency.model_dump()),
             cadence=self.cadence,
             stale_after=self.stale_after,
             clock_drift=self.clock_drift,

@@ -79,8 +79,6 @@ class Detector:
         self._heard: dict[str, float] = {}
         self._rest: dict[tuple[str, ...], tuple[Pool, ...]] = {}
 
-    # ------------------------------------------------------------ what comes in
-
     def heard(self, probe: str, started: float) -> None:
         """A run of `probe` ended with an answer of some kind, usable or not."""
         self._heard[probe] = max(started, self._heard.get(probe, started))
@@ -300,8 +298,6 @@ class Detector:
         )
         self.watched = None
         return self._step(signal, reason, why)
-
-    # ------------------------------------------------------------ shared
 
     def _step(
         self,

@@ -63,12 +63,13 @@ class SetCadence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged:
-    """A component's state changed."""
+    """A component's state changed; `reason` is one sentence: why."""
 
     component: str
     before: State
     after: State
     at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

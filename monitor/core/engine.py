@@ -230,8 +230,6 @@ class Engine:
         """Add the change of cadence that comes with it."""
         return [*effects, *self._cadences.changes()] if effects else effects
 
-    # ------------------------------------------------------------ time and states
-
     def _watch_clocks(self, now: Moment) -> None:
         """Wall against monotonic time: after a jump or a sleep the windows mean nothing."""
         before, self._ticked = self._ticked, now

@@ -148,6 +148,31 @@ class Severity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """When answers that are right but slow are a degradation.
+
+    A probe is slow while the median of its last `runs` good runs lies above a limit: `factor` times
+    what that median usually is, the height that it exceeds for 0.5 % of the time with a quarter on
+    top, and `floor`, the largest of the three. It stays so until the median falls below `clear`
+    times that limit. A component is degraded once two of its probes have been slow for `lasting`,
+    or one for `lasting_solo`, and is well again once none has been for `clear_after`. A baseline is
+    of the last `baseline` seconds, and none is used before it spans `baseline_min`. `enabled`
+    switches all of it.
+    """
+
+    enabled: bool = True
+    factor: float = 2.0
+    floor: float = 0.5
+    runs: int = 10
+    lasting: float = 180.0
+    lasting_solo: float = 900.0
+    clear: float = 0.75
+    clear_after: float = 300.0
+    baseline: float = 604_800.0
+    baseline_min: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """All of it."""
 
@@ -166,6 +191,7 @@ class Policy:
     severity: Severity = field(default_factory=Severity)
     announce: Announce = field(default_factory=Announce)
     join_within: float = 900.0
+    latency: Latency = field(default_factory=Latency)
     cadence: float = 15.0
     stale_after: float = 3.0
     clock_drift: float = 2.0

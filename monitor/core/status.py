@@ -141,6 +141,7 @@ class Board:
                         before=State.UNKNOWN if before is None else before[0],
                         after=reading.state,
                         at=now.wall,
+                        reason=reading.reason,
                     )
                 )
         return changed
@@ -165,6 +166,10 @@ class Board:
             suspect = f"suspect, not confirmed yet: {case.incident.explanation}"
             return Reading(state=reading.state, reason=suspect)
         return reading
+
+    def states(self) -> dict[str, State]:
+        """The state of each component as it was told last."""
+        return {name: state for name, (state, _) in self._states.items()}
 
     def view(self, now: Moment) -> tuple[ComponentView, ...]:
         """Each component as it stands now."""

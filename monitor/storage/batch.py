@@ -2,7 +2,8 @@
 
 Everything that waits is written in one transaction, so the order between two changes shows only in
 what the later one replaces: the newest version of an incident, the newest snapshot. Keeping no more
-than that bounds what a store that is shut for a day can pile up. Events are all kept, in order.
+than that bounds what a store that is shut for a day can pile up. Events and changes of state are
+all kept, in order.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.core.effects import Rejudged
+from monitor.core.effects import Rejudged, StateChanged
 from monitor.core.incident import Incident
 from monitor.pipeline import Change, Posting
 from monitor.storage.rows import RunRow
@@ -26,6 +27,7 @@ class Batch:
         rejudged: new verdicts, in order; each after the runs that it names.
         incidents: newest version of each, by id.
         postings: events with their envelopes, in order.
+        states: changes of the components' states, in order.
         snapshot: the newest one and when it was taken.
         changes: how many changes are in it.
         last: number of the last run or change in it.
@@ -35,6 +37,7 @@ class Batch:
     rejudged: list[Rejudged] = field(default_factory=list)
     incidents: dict[str, Incident] = field(default_factory=dict)
     postings: list[Posting] = field(default_factory=list)
+    states: list[StateChanged] = field(default_factory=list)
     snapshot: tuple[datetime, bytes] | None = None
     changes: int = 0
     last: int = 0
@@ -48,6 +51,7 @@ class Batch:
         self.changes += 1
         self.rejudged.extend(change.rejudged)
         self.postings.extend(change.postings)
+        self.states.extend(change.states)
         for posting in change.postings:
             if posting.event.incident is not None:
                 self.incidents[posting.event.incident.id] = posting.event.incident
@@ -62,6 +66,7 @@ class Batch:
         self.rejudged.extend(later.rejudged)
         self.incidents.update(later.incidents)
         self.postings.extend(later.postings)
+        self.states.extend(later.states)
         self.snapshot = later.snapshot or self.snapshot
         self.changes += later.changes
         self.last = max(self.last, later.last)

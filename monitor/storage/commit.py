@@ -19,9 +19,17 @@ from monitor.storage.rows import (
     event_values,
     incident_values,
     run_values,
+    state_values,
     storable,
 )
-from monitor.storage.tables import deliveries, engine_state, incident_events, incidents, runs
+from monitor.storage.tables import (
+    component_states,
+    deliveries,
+    engine_state,
+    incident_events,
+    incidents,
+    runs,
+)
 
 SLICE: Final = 500
 """Rows a statement: between two slices the event loop gets its turn."""
@@ -29,6 +37,7 @@ SLICE: Final = 500
 _INSERT_RUN = insert_new(runs, "vantage", "run_id")
 _INSERT_EVENT = insert_new(incident_events, "id")
 _INSERT_DELIVERY = insert_new(deliveries, "event_id", "notifier")
+_INSERT_STATE = insert_new(component_states, "vantage", "component", "at", "after")
 _REPLACE_INCIDENT = insert_or_replace(incidents, "id")
 _REPLACE_STATE = insert_or_replace(engine_state, "vantage")
 _REJUDGE = (
@@ -70,6 +79,9 @@ async def commit(database: Database, vantage: str, batch: Batch, *, careful: boo
             connection,
             _INSERT_DELIVERY,
             (row for posting in batch.postings for row in delivery_values(posting)),
+        )
+        await _write(
+            connection, _INSERT_STATE, (state_values(vantage, each) for each in batch.states)
         )
         if batch.snapshot is not None:
             at, body = batch.snapshot

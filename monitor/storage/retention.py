@@ -1,4 +1,4 @@
-"""Forgets: old runs, and deliveries that were settled long ago.
+"""Forgets: old runs, deliveries and orders that were settled long ago, old changes of state.
 
 Incidents and their events are few and stay. In batches, each a transaction of its own, so that the
 writer never waits for long; the room is used again by what comes after.
@@ -13,10 +13,13 @@ from sqlalchemy import ColumnElement, Table, and_, delete, select
 
 from monitor.storage.database import Database
 from monitor.storage.rows import PENDING
-from monitor.storage.tables import deliveries, runs
+from monitor.storage.tables import component_states, deliveries, orders, runs
 
 KEEP_SETTLED: Final = timedelta(days=90)
-"""How long a settled delivery can be looked up."""
+"""How long a settled delivery, and an order that is done, can be looked up."""
+
+KEEP_STATES: Final = timedelta(days=400)
+"""How long changes of state are kept: they are few, and a year of them is asked for."""
 
 
 async def prune(
@@ -24,8 +27,8 @@ async def prune(
 ) -> int:
     """Delete what `vantage` has no use for any more; how many rows went.
 
-    Runs that started more than `keep_runs` before `now`, and deliveries settled more than
-    `KEEP_SETTLED` before it.
+    Runs that started more than `keep_runs` before `now`, deliveries settled and orders done more
+    than `KEEP_SETTLED` before it, changes of state more than `KEEP_STATES` before it.
 
     Raises:
         StorageError: what was deleted before stays deleted; the rest waits for the next time.
@@ -36,8 +39,18 @@ async def prune(
         deliveries.c.state != PENDING,
         deliveries.c.settled_at < now - KEEP_SETTLED,
     )
-    gone = await _delete(database, runs, old_runs, batch)
-    return gone + await _delete(database, deliveries, old_deliveries, batch)
+    old_orders = and_(orders.c.vantage == vantage, orders.c.done_at < now - KEEP_SETTLED)
+    states = component_states
+    old_states = and_(states.c.vantage == vantage, states.c.at < now - KEEP_STATES)
+    gone = 0
+    for table, condition in (
+        (runs, old_runs),
+        (deliveries, old_deliveries),
+        (orders, old_orders),
+        (states, old_states),
+    ):
+        gone += await _delete(database, table, condition, batch)
+    return gone
 
 
 async def _delete(

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import RowMapping
 
-from monitor.core.effects import Judged
-from monitor.core.incident import Event, Incident
+from monitor.core.effects import Judged, StateChanged
+from monitor.core.incident import Event, Incident, State
 from monitor.core.observation import Origin, Phase, Timings
 from monitor.core.outcome import Outcome
 from monitor.pipeline import Posting
@@ -39,6 +39,8 @@ RUN_COLUMNS: Final = (
     "input_tokens",
     "output_tokens",
 )
+
+STATE_REASON_CHARS_MAX: Final = 500
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -188,6 +190,29 @@ def event_values(event: Event) -> dict[str, Any]:
         "sequence": event.incident.sequence if event.incident else None,
         "body": encode(event),
     }
+
+
+def state_values(vantage: str, change: StateChanged) -> dict[str, Any]:
+    """A row of `component_states`."""
+    return {
+        "vantage": vantage,
+        "component": change.component,
+        "before": change.before.value,
+        "after": change.after.value,
+        "at": change.at,
+        "reason": storable(change.reason[:STATE_REASON_CHARS_MAX]),
+    }
+
+
+def state_changed(row: RowMapping) -> StateChanged:
+    """A change of state from a row of `component_states`."""
+    return StateChanged(
+        component=row["component"],
+        before=State(row["before"]),
+        after=State(row["after"]),
+        at=row["at"],
+        reason=row["reason"],
+    )
 
 
 def delivery_values(posting: Posting) -> Iterator[Mapping[str, Any]]:

@@ -14,15 +14,15 @@ from typing import Any, Final
 from sqlalchemy import Executable, exists, func, or_, select
 
 from monitor.clock import Clock
-from monitor.core.effects import Judged
+from monitor.core.effects import Judged, StateChanged
 from monitor.core.incident import Event, Incident, IncidentPhase
 from monitor.core.outcome import Outcome
 from monitor.pipeline import Change
 from monitor.storage.codec import decode
 from monitor.storage.commit import commit
 from monitor.storage.database import Database
-from monitor.storage.rows import STORED_RUN, StoredRun, run_row, stored_run
-from monitor.storage.tables import engine_state, incident_events, incidents, runs
+from monitor.storage.rows import STORED_RUN, StoredRun, run_row, state_changed, stored_run
+from monitor.storage.tables import component_states, engine_state, incident_events, incidents, runs
 from monitor.storage.writer import StoreHealth, Unwritten, Writer
 
 QUEUE_RUNS_MAX: Final = 50_000
@@ -213,6 +213,29 @@ class Store:
             .order_by(incident_events.c.sequence, incident_events.c.at, incident_events.c.id)
         )
         return [decode(Event, row["body"]) for row in rows]
+
+    async def state_changes(
+        self, component: str, since: datetime, until: datetime
+    ) -> list[StateChanged]:
+        """Changes of a component's state from `since` until before `until`, oldest first.
+
+        The last one before `since` comes first, if there is any: it tells how the range began.
+        """
+        states = component_states
+        mine = (states.c.vantage == self._vantage, states.c.component == component)
+        before = (
+            select(states)
+            .where(*mine, states.c.at < since)
+            .order_by(states.c.at.desc(), states.c.id.desc())
+            .limit(1)
+        )
+        within = (
+            select(states)
+            .where(*mine, states.c.at >= since, states.c.at < until)
+            .order_by(states.c.at, states.c.id)
+        )
+        rows = [*await self._database.rows(before), *await self._database.rows(within)]
+        return [state_changed(row) for row in rows]
 
     async def _runs(self, *conditions: Any, limit: int) -> list[StoredRun]:
         """The last `limit` runs that meet the conditions, oldest first."""

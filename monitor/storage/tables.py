@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
-REVISION: Final = "0001"
+REVISION: Final = "0006"
 """The revision that these tables are: the head of `migrations/versions`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -161,3 +161,51 @@ engine_state = Table(
     Column("body", LargeBinary, nullable=False),
 )
 """The engine's last snapshot."""
+
+component_states = Table(
+    "component_states",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("vantage", String, nullable=False),
+    Column("component", String, nullable=False),
+    Column("before", String, nullable=False),
+    Column("after", String, nullable=False),
+    Column("at", UtcMicroseconds, nullable=False),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("vantage", "component", "at", "after"),
+    Index(None, "vantage", "at"),
+)
+"""One row a change of a component's state; time in which nobody watched is `unknown`."""
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("vantage", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("author", String, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("taken_at", UtcMicroseconds),
+    Column("done_at", UtcMicroseconds),
+    Column("ok", Boolean),
+    Column("result", Text),
+    Index(None, "vantage", "done_at"),
+    sqlite_autoincrement=True,
+)
+"""What operators want of the daemon, put down by another process; `body` is a JSON object.
+
+Taken before it is carried out and done after it, so that whoever waits knows which it is.
+"""
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("vantage", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("period", String, primary_key=True),
+    Column("start", UtcMicroseconds, primary_key=True),
+    Column("body", Text, nullable=False),
+    Index(None, "vantage", "period", "start"),
+)
+"""Sums of an hour or a day: `kind` is `probe` or `component`, `body` is JSON (see `rollups.py`)."""

@@ -12,7 +12,7 @@ from aiohttp import web
 from monitor.core.effects import ComponentView, StatusView
 from monitor.core.incident import Incident, State
 from monitor.core.plan import ComponentPlan, ProbePlan
-from monitor.web.answer import json_response
+from monitor.web.answer import json_response, tagged_response
 from monitor.web.ports import DEPS, WebDeps
 from monitor.web.problem import Problem, not_found
 from monitor.web.shapes import Shapes, newest_first
@@ -51,14 +51,14 @@ def set_up(app: web.Application) -> None:
 async def status(request: web.Request) -> web.Response:
     """Everything of now."""
     deps = request.app[DEPS]
-    return json_response(_shapes(deps).status(deps.status.status()))
+    return tagged_response(_shapes(deps).status(deps.status.status()))
 
 
 async def components(request: web.Request) -> web.Response:
     """Every component."""
     deps = request.app[DEPS]
     view, shapes = deps.status.status(), _shapes(deps)
-    return json_response(
+    return tagged_response(
         {**_head(view), "components": [shapes.component(row) for row in view.components]}
     )
 
@@ -68,7 +68,7 @@ async def component(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     row = find_component(deps.status.status(), request.match_info["component"])
     plan = find_component_plan(deps, row.name)
-    return json_response(_shapes(deps).component_detail(row, plan, deps.plan.probes))
+    return tagged_response(_shapes(deps).component_detail(row, plan, deps.plan.probes))
 
 
 async def available(request: web.Request) -> web.Response:
@@ -98,15 +98,15 @@ async def available(request: web.Request) -> web.Response:
 async def incidents(request: web.Request) -> web.Response:
     """Incidents, newest first, a page at a time; `next` leads to the older ones."""
     deps = request.app[DEPS]
-    limit, before = _limit(request), _before(request)
+    limit, before = _limit(request), before_of(request)
     rows = await deps.incidents.incidents(limit + TIES_MAX, before)
     page = cut_page(rows, limit)
     now, shapes = deps.status.status().at, _shapes(deps)
     following = None
     if len(page) < len(rows):
-        query = urlencode({"limit": limit, "before": _cursor(page[-1].opened_at)})
+        query = urlencode({"limit": limit, "before": cursor(page[-1].opened_at)})
         following = f"{deps.external_url.rstrip('/')}/api/v1/incidents?{query}"
-    return json_response(
+    return tagged_response(
         {
             "vantage": deps.plan.vantage,
             "incidents": [shapes.incident(row, now) for row in page],
@@ -121,7 +121,7 @@ async def incident(request: web.Request) -> web.Response:
     row = await find_incident(deps, request.match_info["id"])
     shapes = _shapes(deps)
     events = await deps.incidents.events_of(row.id)
-    return json_response(
+    return tagged_response(
         {
             **shapes.incident(row, deps.status.status().at),
             "events": [shapes.event(event) for event in events],
@@ -135,7 +135,7 @@ async def probes(request: web.Request) -> web.Response:
     view, shapes = deps.status.status(), _shapes(deps)
     known = {row.name: row for row in view.probes}
     rows = [shapes.probe(plan, known.get(plan.name)) for plan in deps.plan.probes]
-    return json_response({**_head(view), "probes": rows})
+    return tagged_response({**_head(view), "probes": rows})
 
 
 async def probe(request: web.Request) -> web.Response:
@@ -145,7 +145,7 @@ async def probe(request: web.Request) -> web.Response:
     known = {row.name: row for row in deps.status.status().probes}
     shapes = _shapes(deps)
     runs = await deps.incidents.recent_runs(plan.name, RECENT_RUNS)
-    return json_response(
+    return tagged_response(
         {
             **shapes.probe(plan, known.get(plan.name)),
             "recent_runs": [shapes.run(run) for run in newest_first(runs)],
@@ -220,7 +220,7 @@ def _head(view: StatusView) -> dict[str, str]:
     return {"vantage": view.vantage, "at": timestamp(view.at)}
 
 
-def _cursor(at: datetime) -> str:
+def cursor(at: datetime) -> str:
     """A moment to the last digit: the list goes on from it."""
     return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
@@ -247,7 +247,8 @@ def _limit(request: web.Request) -> int:
     raise _bad(text, asked="limit", allowed=f"a number from 1 to {LIMIT_MAX}")
 
 
-def _before(request: web.Request) -> datetime | None:
+def before_of(request: web.Request) -> datetime | None:
+    """The moment of `?before=`, None without; raises a 400 `Problem` for what is no moment."""
     text = request.query.get("before")
     if text is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from monitor.core.incident import Event, Incident
 from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome
 from monitor.core.plan import Plan
+from monitor.core.rollup import ComponentSums, Period, ProbeSums
 
 
 class StatusReader(Protocol):
@@ -100,6 +101,23 @@ class IncidentReader(Protocol):
 
     async def recent_runs(self, probe: str, limit: int) -> Sequence[PastRun]:
         """The last `limit` stored runs of a probe, in any order."""
+        ...
+
+
+class HistoryReader(Protocol):
+    """Knows the sums of days and hours."""
+
+    def days(self, component: str) -> Sequence[ComponentSums]:
+        """The last ninety days of a component, as far as they are on record, oldest first.
+
+        Without I/O: it is asked for on every look at the page.
+        """
+        ...
+
+    async def probe(
+        self, name: str, period: Period, since: datetime, length: timedelta
+    ) -> Sequence[ProbeSums]:
+        """The sums of a probe, oldest first. May raise as `IncidentReader` does."""
         ...
 
 
@@ -191,6 +209,7 @@ class WebDeps:
         version: of the daemon.
         status: how things stand.
         incidents: the past.
+        history: sums of days and hours.
         health: the daemon itself.
         scrape: the metrics.
         external_url: what links begin with; empty for links relative to the host.
@@ -201,6 +220,7 @@ class WebDeps:
     version: str
     status: StatusReader
     incidents: IncidentReader
+    history: HistoryReader
     health: HealthReader
     scrape: ScrapeSource
     external_url: str = ""

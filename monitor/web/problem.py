@@ -18,6 +18,9 @@ PROBLEM_TYPE = "application/problem+json"
 HANDLER_TIMEOUT = 10.0
 """How long a handler may take, in seconds."""
 
+ENDLESS = frozenset({"/api/v1/events"})
+"""Paths whose answer goes on for as long as somebody listens; they bound each write instead."""
+
 DETAIL_CHARS_MAX = 300
 """How much of what was asked is repeated in an answer, in characters."""
 
@@ -71,7 +74,7 @@ def wants_page(request: web.Request) -> bool:
 async def as_problem(request: web.Request, handler: Handler) -> web.StreamResponse | Problem:
     """What `handler` answers, in bounded time, or the problem that kept it from answering."""
     try:
-        async with asyncio.timeout(HANDLER_TIMEOUT):
+        async with asyncio.timeout(None if request.path in ENDLESS else HANDLER_TIMEOUT):
             return await handler(request)
     except Problem as problem:
         return problem

@@ -15,7 +15,17 @@ from typing import Self, cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from monitor.web import answer, api, health, scrape, status_page
+from monitor.web import (
+    answer,
+    api,
+    badge,
+    details,
+    health,
+    live,
+    scrape,
+    status_page,
+    statuspage,
+)
 from monitor.web.ports import DEPS, WebDeps
 from monitor.web.problem import Problem, as_problem, problem_response, wants_page
 
@@ -42,9 +52,9 @@ class WebError(Exception):
     """The server cannot start: one line for the operator."""
 
 
-def create_app(deps: WebDeps) -> web.Application:
-    """Every route over `deps`."""
-    app = web.Application(middlewares=[_errors], client_max_size=BODY_BYTES_MAX)
+def create_app(deps: WebDeps, hub: live.Hub | None = None) -> web.Application:
+    """Every route over `deps`; `hub` tells listeners what happens, None one that nobody feeds."""
+    app = web.Application(middlewares=[answer.conditional, _errors], client_max_size=BODY_BYTES_MAX)
     app[DEPS] = deps
     app.on_response_prepare.append(answer.secure)
     app.router.add_get("/-/healthy", health.healthy)
@@ -52,7 +62,11 @@ def create_app(deps: WebDeps) -> web.Application:
     app.router.add_get("/metrics", scrape.metrics)
     scrape.set_up(app)
     api.set_up(app)
+    badge.set_up(app)
+    live.set_up(app, hub)
+    statuspage.set_up(app)
     status_page.set_up(app)
+    details.set_up(app)
     return app
 
 

@@ -1,15 +1,15 @@
-"""The pages: rendered on the server, without a script, from the same values as the API.
+"""The pages: rendered on the server, from the same values as the API; they work without a script.
 
 What comes from outside is shown as text only: the templates escape, and what would steer a terminal
-or turn a line is replaced on the way (`words.clean`). The style is a file of its own, so that the
-content security policy can forbid everything that stands in a page.
+or turn a line is replaced on the way (`words.clean`). The style is a file of its own, and so is the
+script, so that the content security policy can forbid everything that stands in a page.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib import resources
@@ -20,16 +20,14 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from monitor.core.effects import ProbeView
-from monitor.core.incident import Event, EventType, Incident, IncidentPhase
-from monitor.core.observation import Phase
+from monitor.core.history import Times
+from monitor.core.incident import EventType, IncidentPhase, State
 from monitor.core.outcome import counts_as
-from monitor.core.plan import ProbePlan
-from monitor.web import words
-from monitor.web.api import find_incident, find_probe
-from monitor.web.ports import DEPS, PastRun, WebDeps
+from monitor.core.rollup import Period, availability
+from monitor.web import charts, words
+from monitor.web.ports import DEPS, WebDeps
 from monitor.web.problem import Problem, unavailable
-from monitor.web.shapes import newest_first, row_of
+from monitor.web.shapes import row_of
 
 T = TypeVar("T")
 
@@ -39,13 +37,10 @@ STORE_TIMEOUT = 2.0
 PAST_INCIDENTS = 10
 """Closed incidents shown on the status page."""
 
-RECENT_RUNS = 30
-"""Runs shown on a probe's page."""
-
 REFRESH_SECONDS = 15
 """How often the status page asks again, without a script."""
 
-_STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
+_STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _STATIC_CACHE = "public, max-age=86400"
 
 _EVENT_WORDS = {
@@ -75,16 +70,6 @@ class Asset:
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """One phase of a run as a piece of a bar of 1000 units."""
-
-    phase: Phase
-    seconds: float
-    x: float
-    width: float
-
-
 class Pages:
     """Templates and assets, read once."""
 
@@ -105,6 +90,16 @@ class Pages:
             "span": words.span,
             "took": words.took,
             "percent": words.percent,
+            "share": words.share,
+            "lead": words.lead,
+            "between": words.between,
+            "date": lambda at: f"{at:%Y-%m-%d}",
+            "day_state": charts.day_state,
+            "availability": availability_word,
+            "away": lambda times: words.span(times.of(State.PARTIAL_OUTAGE, State.MAJOR_OUTAGE)),
+            "colour": lambda incident: words.worst_of(
+                impact.state for impact in incident.components
+            ),
             "moment": words.moment,
             "timestamp": words.timestamp,
             "state_word": lambda state: words.STATE_WORDS[state],
@@ -113,7 +108,8 @@ class Pages:
             "title_of": lambda name: titles.get(name, name),
             "worse_first": words.worse_first,
             "words": lambda name: str(name).replace("_", " "),
-            "bars": bars,
+            "bars": charts.phase_bars,
+            "drawn": Markup,  # numbers of our own charts: nothing to clean, and longer than a text
             "counts": lambda outcome: counts_as(outcome).value,
         }
         self._environment.globals |= {
@@ -128,11 +124,14 @@ class Pages:
     ) -> web.Response:
         """`template` filled with `values`."""
         text = self._environment.get_template(template).render(values)
-        return web.Response(text=text, status=status.value, content_type="text/html")
+        response = web.Response(text=text, status=status.value, content_type="text/html")
+        response.enable_compression()
+        return response
 
     def problem(self, problem: Problem) -> web.Response:
         """A problem as a page."""
-        response = self.page("problem.html", {"problem": problem}, problem.status)
+        values = {"problem": problem, "now": self._deps.status.status().at, "live": False}
+        response = self.page("problem.html", values, problem.status)
         response.headers.update(problem.headers)
         return response
 
@@ -144,8 +143,6 @@ def set_up(app: web.Application) -> None:
     """Add the routes."""
     app[PAGES] = Pages(app[DEPS])
     app.router.add_get("/", status_page)
-    app.router.add_get("/incidents/{id}", incident_page)
-    app.router.add_get("/probes/{name}", probe_page)
     app.router.add_get("/static/{name}", static)
 
 
@@ -154,8 +151,15 @@ async def status_page(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     view = deps.status.status()
     plans = {plan.name: plan for plan in deps.plan.probes}
-    past = await _or_none(deps, deps.incidents.incidents(PAST_INCIDENTS, None))
+    past = await or_none(deps, deps.incidents.incidents(PAST_INCIDENTS, None))
+    today = Period.DAY.start_of(view.at)
     values = {
+        "now": view.at,
+        "live": True,
+        "charts": {
+            each.name: charts.uptime(deps.history.days(each.name), today)
+            for each in view.components
+        },
         "view": view,
         "said": words.headline(view),
         "running": [
@@ -169,59 +173,22 @@ async def status_page(request: web.Request) -> web.Response:
     return request.app[PAGES].page("status.html", values)
 
 
-async def incident_page(request: web.Request) -> web.Response:
-    """One incident: what it touches, what it rests on, what was announced."""
-    deps = request.app[DEPS]
-    incident: Incident = await find_incident(deps, request.match_info["id"])
-    events: Sequence[Event] | None = await _or_none(deps, deps.incidents.events_of(incident.id))
-    values = {"incident": incident, "events": events, "now": deps.status.status().at}
-    return request.app[PAGES].page("incident.html", values)
-
-
-async def probe_page(request: web.Request) -> web.Response:
-    """One probe: what it asks, and its recent runs."""
-    deps = request.app[DEPS]
-    plan: ProbePlan = find_probe(deps, request.match_info["name"])
-    view = deps.status.status()
-    row: ProbeView | None = next((row for row in view.probes if row.name == plan.name), None)
-    runs: Sequence[PastRun] | None = await _or_none(
-        deps, deps.incidents.recent_runs(plan.name, RECENT_RUNS)
-    )
-    values = {
-        "plan": plan,
-        "proven": bool(row and row.proven),
-        "last": row_of(row.last) if row and row.last else None,
-        "runs": None if runs is None else newest_first(runs),
-    }
-    return request.app[PAGES].page("probe.html", values)
-
-
 async def static(request: web.Request) -> web.Response:
-    """The style and the icon."""
+    """The style, the script and the icon."""
     asset = request.app[PAGES].assets.get(request.match_info["name"])
     if asset is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"there is nothing at {request.path}")
-    return web.Response(
+    response = web.Response(
         body=asset.body,
         content_type=asset.content_type,
         charset="utf-8",
         headers={"Cache-Control": _STATIC_CACHE},
     )
+    response.enable_compression()
+    return response
 
 
-def bars(run: PastRun) -> list[Bar]:
-    """The phases of a run side by side, 1000 units in all."""
-    unit = 1000 / max(run.seconds, 1e-9)
-    pieces: list[Bar] = []
-    x = 0.0
-    for phase, seconds in run.phases:
-        width = min(max(0.0, seconds) * unit, 1000 - x)
-        pieces.append(Bar(phase=phase, seconds=seconds, x=round(x, 1), width=round(width, 1)))
-        x += width
-    return pieces
-
-
-async def _or_none(deps: WebDeps, asked: Awaitable[T]) -> T | None:
+async def or_none(deps: WebDeps, asked: Awaitable[T]) -> T | None:
     """What the store says, or None when it does not answer: a page of now must not need it."""
     try:
         async with asyncio.timeout(STORE_TIMEOUT):
@@ -229,6 +196,12 @@ async def _or_none(deps: WebDeps, asked: Awaitable[T]) -> T | None:
     except unavailable(deps) as error:
         structlog.get_logger("web").warning("page.incomplete", error=type(error).__name__)
         return None
+
+
+def availability_word(times: Times) -> str:
+    """An availability in words; a dash where nothing is known."""
+    value = availability(times)
+    return "\u2013" if value is None else words.share(value)
 
 
 def _asset(name: str) -> Asset:

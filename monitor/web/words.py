@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.effects import ComponentView, StatusView
-from monitor.core.incident import State
+from monitor.core.incident import Interval, State
 
 TEXT_CHARS_MAX = 500
 """How much of any one text a page shows."""
@@ -79,8 +79,13 @@ def headline(view: StatusView) -> Headline:
 
 def worst(view: StatusView) -> State:
     """The state that matters most among all components."""
-    states = {component.state for component in view.components}
-    return next((state for state in WORSE_FIRST if state in states), State.UNKNOWN)
+    return worst_of(component.state for component in view.components)
+
+
+def worst_of(states: Iterable[State]) -> State:
+    """The state that matters most among `states`; unknown without any."""
+    found = set(states)
+    return next((state for state in WORSE_FIRST if state in found), State.UNKNOWN)
 
 
 def worse_first(components: Sequence[ComponentView]) -> Sequence[ComponentView]:
@@ -151,6 +156,25 @@ def percent(share: float | None) -> str:
     if share is None:
         return "\u2013"
     return "under 1 %" if 0 < share < 0.01 else f"{share * 100:.0f} %"  # noqa: PLR2004  # one in a hundred
+
+
+def share(value: float) -> str:
+    """An availability between 0 and 1, never rounded up to a whole: `99.98 %`, `100 %`."""
+    hundredths = int(value * 10_000 + 1e-9)
+    return "100 %" if hundredths >= 10_000 else f"{hundredths / 100:.2f} %"  # noqa: PLR2004  # all of it
+
+
+def lead(seconds: float) -> str:
+    """How far ahead of the vendor we were, or behind."""
+    return f"{span(abs(seconds))} {'after' if seconds >= 0 else 'before'} our decision"
+
+
+def between(sure: Interval | None) -> str:
+    """How sure an estimated moment is: ` (17:33:50 to 17:34:12)`; empty where it is not known."""
+    if sure is None:
+        return ""
+    earliest, latest = sure.earliest.astimezone(UTC), sure.latest.astimezone(UTC)
+    return f" ({earliest:%H:%M:%S} to {latest:%H:%M:%S})"
 
 
 def moment(at: datetime) -> str:

@@ -9,23 +9,18 @@ import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from monitor.app import Daemon, StartError
-from monitor.app.daemon import PRUNE_SECONDS
-from monitor.clock import VirtualClock
 from monitor.core.effects import Effect
 from monitor.core.incident import EventType
 from monitor.core.moment import Moment
 from monitor.core.outcome import Counts, Outcome
 from monitor.storage.database import open_database
-from monitor.storage.store import Store
-from tests.app.house import KEY, LIMIT, SECRET, SwitchedWorld, Watch, a_house
-from tests.factories import NOON, a_judged
+from tests.app.house import KEY, SECRET, SwitchedWorld, Watch, a_house
 
 pytestmark = pytest.mark.slow
 
@@ -240,39 +235,6 @@ async def test_a_bug_in_a_tick_is_logged_and_the_next_tick_comes(
                 await living.until(lambda: len(ticks) >= 3)
         failed = [line for line in lines if line["event"] == "tick.failed"]
         assert len(failed) >= 2
-
-
-async def test_old_runs_are_forgotten_once_an_hour_even_after_a_failure(tmp_path: Path) -> None:
-    clock = VirtualClock()
-    async with a_house(tmp_path) as house:
-        daemon = Daemon(house.config(), clock, random.Random(1))
-        database = await open_database(f"sqlite:///{house.database}")
-        store = Store(database, "test", clock)
-        await store.start()
-        for name, days in (("old", 15), ("young", 13)):
-            at = clock.now() - timedelta(days=days)
-            store.run(a_judged("api_hello", run_id=name, at=at))
-        await store.stop()
-
-        async def runs() -> list[str]:
-            return [run.run_id for run in await store.runs_since(NOON - timedelta(days=99))]
-
-        async with asyncio.TaskGroup() as tasks:
-            pruning = tasks.create_task(daemon._prune(database))
-            await clock.advance(PRUNE_SECONDS - 1.0)
-            assert await runs() == ["old", "young"]
-            with capture_logs() as lines:
-                async with locked(house.database), asyncio.timeout(LIMIT):
-                    await clock.advance(1.0)
-                    while not lines:
-                        assert await runs() == ["old", "young"]
-            assert [line["event"] for line in lines] == ["store.prune_failed"]
-            async with asyncio.timeout(LIMIT):
-                await clock.advance(PRUNE_SECONDS)
-                while await runs() != ["young"]:
-                    pass
-            pruning.cancel()
-        await database.close()
 
 
 # ---------------------------------------------------------------- no start

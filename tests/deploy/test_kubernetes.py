@@ -95,6 +95,7 @@ def served() -> set[str]:
         version="0",
         status=unused,
         incidents=unused,
+        history=unused,
         health=unused,
         scrape=unused,
         external_url=config.web.external_url,

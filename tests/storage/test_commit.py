@@ -5,15 +5,22 @@ from typing import Any
 import pytest
 from sqlalchemy import Executable, Table, func, select
 
-from monitor.core.effects import Rejudged
-from monitor.core.incident import EventType, IncidentPhase
+from monitor.core.effects import Rejudged, StateChanged
+from monitor.core.incident import EventType, IncidentPhase, State
 from monitor.core.outcome import Outcome
 from monitor.pipeline import Change, Envelope, Posting
 from monitor.storage.batch import Batch
 from monitor.storage.commit import SLICE, commit
 from monitor.storage.database import Database, StorageError
 from monitor.storage.rows import run_row
-from monitor.storage.tables import deliveries, engine_state, incident_events, incidents, runs
+from monitor.storage.tables import (
+    component_states,
+    deliveries,
+    engine_state,
+    incident_events,
+    incidents,
+    runs,
+)
 from tests.factories import NOON, a_judged, a_verdict, an_event, an_incident
 from tests.storage.conftest import full_disk
 
@@ -36,8 +43,11 @@ def a_posting(**event: Any) -> Posting:
     )
 
 
+A_STATE = StateChanged(component="api", before=State.UNKNOWN, after=State.OPERATIONAL, at=NOON)
+
+
 async def counts(database: Database) -> dict[str, int]:
-    tables = (runs, incidents, incident_events, deliveries, engine_state)
+    tables = (runs, incidents, incident_events, deliveries, component_states, engine_state)
     return {table.name: await count(database, table) for table in tables}
 
 
@@ -52,19 +62,24 @@ async def count(database: Database, table: Table) -> int:
 
 
 async def test_everything_of_a_batch_is_written(database: Database) -> None:
-    change = Change(incidents=(an_incident(),), postings=(a_posting(),), snapshot=b"{}")
+    change = Change(
+        incidents=(an_incident(),), postings=(a_posting(),), states=(A_STATE,), snapshot=b"{}"
+    )
     assert await commit(database, "local", a_batch(change, run_ids=("1", "2")), careful=False) == 0
     assert await counts(database) == {
         "runs": 2,
         "incidents": 1,
         "incident_events": 1,
         "deliveries": 2,
+        "component_states": 1,
         "engine_state": 1,
     }
 
 
 async def test_a_batch_written_twice_is_there_once(database: Database) -> None:
-    change = Change(incidents=(an_incident(),), postings=(a_posting(),), snapshot=b"{}")
+    change = Change(
+        incidents=(an_incident(),), postings=(a_posting(),), states=(A_STATE,), snapshot=b"{}"
+    )
     batch = a_batch(change, run_ids=("1", "2"))
     await commit(database, "local", batch, careful=False)
     before = await counts(database)

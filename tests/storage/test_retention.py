@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from monitor.clock import VirtualClock
-from monitor.core.incident import EventType
+from monitor.core.effects import StateChanged
+from monitor.core.incident import EventType, State
 from monitor.delivery import Delivered
 from monitor.pipeline import Change, Envelope, Posting
 from monitor.storage.database import Database
+from monitor.storage.orders import OrderBook
 from monitor.storage.outbox import SqlOutbox
-from monitor.storage.retention import KEEP_SETTLED, prune
+from monitor.storage.retention import KEEP_SETTLED, KEEP_STATES, prune
 from monitor.storage.store import Store
 from monitor.storage.tables import deliveries, incident_events, runs
 from tests.factories import NOON, a_judged, an_event
@@ -94,3 +96,22 @@ async def test_settled_deliveries_go_in_time_and_pending_ones_never(
     async with database.writing() as connection:
         await connection.execute(update(deliveries).values(created_at=NOON - 1000 * KEEP))
     assert await prune(database, "local", KEEP, NOON + KEEP_SETTLED) == 0
+
+
+async def test_orders_that_are_done_and_old_changes_of_state_go_in_time(
+    database: Database, running: Running
+) -> None:
+    book = OrderBook(database, "local")
+    done = await book.put("mute", {}, "alice", NOON)
+    waiting = await book.put("mute", {}, "alice", NOON)
+    await book.done(done, "muted", NOON, ok=True)
+    change = StateChanged(component="api", before=State.UNKNOWN, after=State.OPERATIONAL, at=NOON)
+    async with running(database) as store:
+        store.change(Change(states=(change,)))
+        await store.flush()
+        moment = timedelta(seconds=1)
+        assert await prune(database, "local", KEEP, NOON + KEEP_SETTLED) == 0
+        assert await prune(database, "local", KEEP, NOON + KEEP_SETTLED + moment) == 1
+        assert [order.id for order in await book.waiting()] == [waiting]
+        assert await prune(database, "local", KEEP, NOON + KEEP_STATES) == 0
+        assert await prune(database, "local", KEEP, NOON + KEEP_STATES + moment) == 1

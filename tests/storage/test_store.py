@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import select
 
 from monitor.clock import VirtualClock
-from monitor.core.effects import Rejudged
-from monitor.core.incident import EventType, IncidentPhase
+from monitor.core.effects import Rejudged, StateChanged
+from monitor.core.incident import EventType, IncidentPhase, State
 from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome
 from monitor.pipeline import Change, Envelope, Journal, Posting
@@ -460,3 +460,38 @@ async def test_a_process_killed_in_mid_transaction_leaves_whole_changes_only(
     assert [run.run_id for run in await store.runs_since(NOON)] == ["1"]
     assert await Store(database, "half", clock).load_snapshot() is None
     await database.close()
+
+
+# ---------------------------------------------------------------- changes of state
+
+
+def changed(after: State, minutes: int, component: str = "api") -> StateChanged:
+    return StateChanged(
+        component=component,
+        before=State.UNKNOWN,
+        after=after,
+        at=NOON + timedelta(minutes=minutes),
+        reason="so it was found \udcff",
+    )
+
+
+async def test_changes_of_state_come_with_the_one_that_the_range_began_with(
+    database: Database, running: Running
+) -> None:
+    told = [changed(State.OPERATIONAL, 0), changed(State.MAJOR_OUTAGE, 10)]
+    later = [changed(State.OPERATIONAL, 20), changed(State.UNKNOWN, 30)]
+    async with running(database) as store:
+        store.change(Change(states=(*told, changed(State.UNKNOWN, 15, "console"))))
+        store.change(Change(states=(*later, later[0])))
+        await store.flush()
+        found = await store.state_changes(
+            "api", NOON + timedelta(minutes=20), NOON + timedelta(minutes=30)
+        )
+        assert [(each.after, each.at) for each in found] == [
+            (State.MAJOR_OUTAGE, told[1].at),
+            (State.OPERATIONAL, later[0].at),
+        ]
+        assert found[0].reason == "so it was found ?"
+        early = await store.state_changes("api", NOON - timedelta(days=1), NOON)
+        assert early == []
+        assert await store.state_changes("government", NOON, NOON + timedelta(days=1)) == []

@@ -11,7 +11,7 @@ import pytest
 from monitor.metrics import Metrics
 from monitor.web import WebDeps, WebServer, create_app
 from tests.factories import a_plan
-from tests.web.fakes import FakeDaemon, FakePast, FakeScrape
+from tests.web.fakes import FakeDaemon, FakeHistory, FakePast, FakeScrape
 
 
 @pytest.fixture
@@ -25,13 +25,19 @@ def past() -> FakePast:
 
 
 @pytest.fixture
-def deps(daemon: FakeDaemon, past: FakePast) -> WebDeps:
+def history() -> FakeHistory:
+    return FakeHistory()
+
+
+@pytest.fixture
+def deps(daemon: FakeDaemon, past: FakePast, history: FakeHistory) -> WebDeps:
     metrics = Metrics(daemon.plan, version="0.1.0", notifiers=("oncall",))
     return WebDeps(
         plan=daemon.plan,
         version="0.1.0",
         status=daemon,
         incidents=past,
+        history=history,
         health=daemon,
         scrape=FakeScrape(metrics, daemon),
         external_url="https://uptime.example",

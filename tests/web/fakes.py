@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.core.effects import Judged, StatusView
 from monitor.core.incident import Event, Incident
 from monitor.core.plan import Plan
+from monitor.core.rollup import ComponentSums, Period, ProbeSums
 from monitor.metrics import Backlog, Metrics
 from monitor.web import Health, PastRun
 from monitor.web.shapes import row_of
@@ -74,6 +75,27 @@ class FakePast:
     def _answer(self) -> None:
         if self.broken is not None:
             raise self.broken
+
+
+@dataclass
+class FakeHistory:
+    """Sums, in memory."""
+
+    components: dict[str, list[ComponentSums]] = field(default_factory=dict)
+    probes: dict[str, list[ProbeSums]] = field(default_factory=dict)
+    broken: Exception | None = None
+
+    def days(self, component: str) -> Sequence[ComponentSums]:
+        return self.components.get(component, [])
+
+    async def probe(
+        self, name: str, period: Period, since: datetime, length: timedelta
+    ) -> Sequence[ProbeSums]:
+        if self.broken is not None:
+            raise self.broken
+        assert period is Period.HOUR
+        found = self.probes.get(name, [])
+        return [sums for sums in found if since <= sums.start < since + length]
 
 
 class FakeScrape:

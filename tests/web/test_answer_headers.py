@@ -26,7 +26,7 @@ def test_json_knows_no_such_number(number: float) -> None:
         json_response({"number": number})
 
 
-def test_no_source_of_a_script_is_allowed() -> None:
+def test_nothing_but_our_own_files_is_allowed() -> None:
     policy = SECURITY_HEADERS["Content-Security-Policy"]
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert directives["default-src"] == "'none'"
@@ -34,8 +34,11 @@ def test_no_source_of_a_script_is_allowed() -> None:
         "default-src",
         "style-src",
         "img-src",
+        "script-src",
+        "connect-src",
         "base-uri",
         "form-action",
         "frame-ancestors",
     }
-    assert {directives["style-src"], directives["img-src"]} == {"'self'"}
+    sources = {directives[f"{what}-src"] for what in ("style", "img", "script", "connect")}
+    assert sources == {"'self'"}

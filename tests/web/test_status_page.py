@@ -24,8 +24,8 @@ from monitor.core.incident import (
 )
 from monitor.core.observation import Phase, Timings
 from monitor.core.outcome import Outcome, Verdict
+from monitor.web.charts import phase_bars
 from monitor.web.shapes import row_of
-from monitor.web.status_page import bars
 from tests.factories import (
     NOON,
     a_component_view,
@@ -84,6 +84,13 @@ class Page(HTMLParser):
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def only_our_script(page: Page) -> bool:
+    """Whether the one script is our own file."""
+    return [re.sub(r"\?v=[0-9a-f]{12}$", "", str(tag["src"])) for tag in page.all("script")] == [
+        "/static/page.js"
+    ]
 
 
 async def fetch(client: aiohttp.ClientSession, url: str, status: int = 200) -> Page:
@@ -302,12 +309,13 @@ async def test_what_is_not_there_is_a_page_for_people_and_a_document_for_program
         assert response.content_type == "application/problem+json"
 
 
-async def test_pages_need_no_script_and_nothing_from_elsewhere(
+async def test_pages_work_without_a_script_and_have_nothing_from_elsewhere(
     start: Start, client: aiohttp.ClientSession, daemon: FakeDaemon
 ) -> None:
     an_outage(daemon)
     page = await fetch(client, f"{await start()}/")
-    assert not page.all("script")
+    assert only_our_script(page)
+    assert page.html.count("</script>") == 1
     for attributes in (attributes for _, attributes in page.elements):
         assert "style" not in attributes
         assert not [name for name in attributes if name.startswith("on")]
@@ -380,12 +388,19 @@ async def test_hostile_text_is_only_ever_text(
         network=NetworkView(up=True, guard_active=True, targets=((HOSTILE, True, True),)),
     )
     past.runs = [judged]
+    past.stored = [incident]
     past.events = [an_event(EventType.OPENED, incident, summary=HOSTILE)]
     url = await start(plan=plan)
-    pages = ["/", f"/incidents/{incident.id}", "/probes/api_hello", "/probes/api_models"]
+    pages = [
+        "/",
+        "/history",
+        f"/incidents/{incident.id}",
+        "/probes/api_hello",
+        "/probes/api_models",
+    ]
     for path in pages:
         page = await fetch(client, f"{url}{path}")
-        assert not page.all("script")
+        assert only_our_script(page)
         assert {str(attributes.get("src")).split("?")[0] for attributes in page.all("img")} == {
             "/static/icon.svg"
         }
@@ -395,7 +410,7 @@ async def test_hostile_text_is_only_ever_text(
 
 
 def test_the_phases_of_a_run_lie_side_by_side() -> None:
-    pieces = bars(row_of(a_judged(seconds=1.0)))
+    pieces = phase_bars(row_of(a_judged(seconds=1.0)))
     assert [piece.phase for piece in pieces] == list(Phase)
     for left, right in pairwise(pieces):
         assert right.x == pytest.approx(left.x + left.width, abs=0.2)
@@ -412,6 +427,6 @@ def test_the_phases_of_a_run_lie_side_by_side() -> None:
     ],
 )
 def test_odd_phases_stay_within_the_bar(timings: Timings) -> None:
-    for piece in bars(row_of(a_judged(seconds=timings.total, timings=timings))):
+    for piece in phase_bars(row_of(a_judged(seconds=timings.total, timings=timings))):
         assert 0 <= piece.x <= 1000
         assert 0 <= piece.width <= 1000
