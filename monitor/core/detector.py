@@ -27,7 +27,7 @@ recovering on it is partial at most. The severity of the incident is the worst t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,7 +75,7 @@ class Setting:
     vantage: str
     describe: Describe
     policy: Policy
-    maintenance: tuple[Window, ...] = ()
+    maintenance: Iterable[Window] = ()
 
 
 class Detector:

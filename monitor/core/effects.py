@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.incident import Event, Incident, State
+from monitor.core.incident import Alternative, Event, Incident, State
 from monitor.core.observation import Observation
 from monitor.core.outcome import Depth, Verdict
+from monitor.core.provider import ProviderReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +161,11 @@ class NetworkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """Everything that a page, an API or a metric shows of now."""
+    """Everything that a page, an API or a metric shows of now.
+
+    `provider` is what the vendor's page says (None: it has not been asked), `alternatives` every
+    other route.
+    """
 
     at: datetime
     vantage: str
@@ -168,3 +173,5 @@ class StatusView:
     probes: tuple[ProbeView, ...]
     network: NetworkView
     open_incidents: tuple[Incident, ...]
+    provider: ProviderReport | None = None
+    alternatives: tuple[Alternative, ...] = ()

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from monitor.core.beside import Beside, reach_of
 from monitor.core.burst import BurstBudget
 from monitor.core.codec import from_plain, to_plain
 from monitor.core.detector import Detector, Setting
@@ -41,6 +42,7 @@ from monitor.core.outcome import Counts
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.core.pools import cadence_of, pools_of
+from monitor.core.provider import ProviderReport
 from monitor.core.standing import Stage
 from monitor.core.status import Board
 from monitor.core.window import Entry, Windows, entry_of
@@ -65,23 +67,27 @@ class Engine:
         longest = max((pool.longest_window for of in pools.values() for pool in of), default=0.0)
         self.plan = plan
         self._policy = policy
-        self._windows = Windows(
-            (probe.name for probe in plan.probes), max(longest, 2 * policy.close.window) + 60.0
-        )
+        horizon = max(longest, 2 * policy.close.window, reach_of(plan)) + 60.0
+        self._windows = Windows((probe.name for probe in plan.probes), horizon)
+        self._beside = Beside(plan, policy, self._windows)
         self._guard = ControlGuard((control.name for control in plan.controls), policy.guard)
         self._judge = Judge(plan, policy, self._guard, self._windows)
         self._burst = BurstBudget(plan, policy.burst)
         self._notices = Notices(plan, policy.guard.announce_after)
         self._describe = describe
         setting = Setting(
-            vantage=plan.vantage, describe=describe, policy=policy, maintenance=plan.maintenance
+            vantage=plan.vantage,
+            describe=describe,
+            policy=policy,
+            maintenance=self._beside.calendar,
         )
         self._detectors = {
             component.name: Detector(component, pools[component.name], self._windows, setting)
             for component in plan.components
         }
         self._probes = {probe.name: probe for probe in plan.probes}
-        self._board = Board(plan, policy, self._windows, self._guard, self._detectors)
+        planned = self._beside.calendar
+        self._board = Board(planned, policy, self._windows, self._guard, self._detectors)
         self._last: dict[str, Judged] = {}
         self._held: set[str] = set()
         self._control_asked: float | None = None
@@ -113,7 +119,7 @@ class Engine:
             effects += self._notices.about(judged, worked=worked, now=now)
         if verdict.counts is Counts.BAD or len(effects) > 1:
             effects += self._board.changes(now)
-        return tuple(effects)
+        return self._beside.put(effects, now)
 
     def control(self, result: ControlResult, now: Moment) -> tuple[Effect, ...]:
         """A control target has answered, or not."""
@@ -125,7 +131,12 @@ class Engine:
             for earlier in self._judge.network_doubts():
                 effects += self._again(earlier, now)
         effects += self._release(now)
-        return tuple(effects)
+        return self._beside.put(effects, now)
+
+    def provider(self, report: ProviderReport, now: Moment) -> tuple[Effect, ...]:
+        """The vendor's page was read: never evidence, but it is noted on incidents."""
+        self._judge.vendor_spoke(self._beside.key_word(report, now))
+        return self._beside.hear(report, self.open_incidents(), now)
 
     def tick(self, now: Moment) -> tuple[Effect, ...]:
         """Time has passed: about once a second."""
@@ -138,14 +149,11 @@ class Engine:
         effects += self._board.changes(now)
         self._windows.prune(now.mono)
         self._judge.forget_before(now.mono)
-        return tuple(effects)
+        return self._beside.put(effects, now)
 
     @property
     def quiet(self) -> bool:
-        """Whether time alone changes no decision: all is calm, and nothing waits or is doubted.
-
-        What keeps its own time, as a backtest does, may then `tick` as rarely as it likes.
-        """
+        """Whether time alone changes no decision: who keeps its own may then `tick` rarely."""
         calm = all(d.standing.stage is Stage.CALM for d in self._detectors.values())
         return calm and not self._held and self._guard.blind_reason() is None
 
@@ -271,7 +279,7 @@ class Engine:
 
     def status(self, now: Moment) -> StatusView:
         """Everything that a page or a metric shows of now."""
-        return StatusView(
+        view = StatusView(
             at=now.wall,
             vantage=self.plan.vantage,
             components=self._board.view(now),
@@ -286,6 +294,7 @@ class Engine:
             network=self._guard.view(),
             open_incidents=self.open_incidents(),
         )
+        return self._beside.on(view, now)
 
     def open_incidents(self) -> tuple[Incident, ...]:
         """The incidents that last."""
@@ -322,6 +331,7 @@ class Engine:
             "held": sorted(self._held),
             "control_asked": self._control_asked,
             "control_open": sorted(self._control_open),
+            "beside": self._beside.snapshot(),
         }
         return json.dumps(plain, separators=(",", ":")).encode()
 
@@ -360,6 +370,7 @@ class Engine:
             if name in self._detectors:
                 self._detectors[name].restore(values, shift)
         self._board.restore(saved["board"])
+        self._beside.restore(saved.get("beside", {}))
         asked = saved["control_asked"]
         self._control_asked = None if asked is None else asked + shift
         self._control_open = set(saved["control_open"])
@@ -396,4 +407,4 @@ class Engine:
         for detector in self._detectors.values():
             if detector.standing.stage is not Stage.CALM:
                 effects += self._cadence(detector, self._policy.cadence)
-        return (*effects, *self._board.changes(now))
+        return self._beside.put((*effects, *self._board.changes(now)), now)

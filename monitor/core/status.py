@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from monitor.core.guard import ControlGuard
 from monitor.core.incident import State
 from monitor.core.moment import Moment
 from monitor.core.outcome import Depth
-from monitor.core.plan import Plan, ProbePlan
+from monitor.core.plan import ProbePlan, Window
 from monitor.core.policy import Policy
 from monitor.core.standing import Stage
 from monitor.core.window import Entry, Windows
@@ -38,11 +38,16 @@ def fresh(probe: ProbePlan, windows: Windows, policy: Policy, now: float) -> Ent
 
 
 def read_state(
-    detector: Detector, plan: Plan, policy: Policy, windows: Windows, blind: str | None, now: Moment
+    detector: Detector,
+    planned: Iterable[Window],
+    policy: Policy,
+    windows: Windows,
+    blind: str | None,
+    now: Moment,
 ) -> Reading:
     """The state of a component: maintenance, an open incident, silence, or operational."""
     name = detector.component.name
-    for window in plan.maintenance:
+    for window in planned:
         if window.covers(name, now.wall):
             return Reading(state=State.UNDER_MAINTENANCE, reason=window.reason or "maintenance")
     standing = detector.standing
@@ -107,14 +112,14 @@ class Board:
 
     def __init__(
         self,
-        plan: Plan,
+        planned: Iterable[Window],
         policy: Policy,
         windows: Windows,
         guard: ControlGuard,
         detectors: Mapping[str, Detector],
     ) -> None:
         """Every component begins unknown, since nobody knows when."""
-        self._plan = plan
+        self._planned = planned
         self._policy = policy
         self._windows = windows
         self._guard = guard
@@ -126,7 +131,7 @@ class Board:
         blind = self._guard.blind_reason()
         changed: list[StateChanged] = []
         for name, detector in self._detectors.items():
-            reading = read_state(detector, self._plan, self._policy, self._windows, blind, now)
+            reading = read_state(detector, self._planned, self._policy, self._windows, blind, now)
             before = self._states.get(name)
             if before is None and reading.state is State.UNKNOWN:
                 self._states[name] = (reading.state, now.wall)  # nobody knew before, either
@@ -153,7 +158,7 @@ class Board:
 
     def _component(self, detector: Detector, now: Moment) -> ComponentView:
         blind = self._guard.blind_reason()
-        reading = read_state(detector, self._plan, self._policy, self._windows, blind, now)
+        reading = read_state(detector, self._planned, self._policy, self._windows, blind, now)
         known = self._states.get(detector.component.name)
         ratio, depth = error_ratio(detector, self._windows, now)
         standing = detector.standing
