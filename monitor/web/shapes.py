@@ -24,8 +24,8 @@ from monitor.core.effects import (
 from monitor.core.incident import Event, Evidence, Impact, Incident, Tally
 from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome, counts_as, fault_of
-from monitor.core.plan import ComponentPlan, ProbePlan
-from monitor.web import words
+from monitor.core.plan import ComponentPlan, Plan, ProbePlan
+from monitor.web import beside, words
 from monitor.web.ports import PastRun
 from monitor.web.words import timestamp
 
@@ -93,6 +93,8 @@ class Shapes:
                 self.incident(incident, view.at) for incident in view.open_incidents
             ],
             "network": self.network(view.network),
+            "provider": beside.provider(view.provider, view.at),
+            "alternatives": beside.routes(view.alternatives),
         }
 
     def network(self, network: NetworkView) -> Document:
@@ -127,12 +129,15 @@ class Shapes:
         }
 
     def component_detail(
-        self, component: ComponentView, plan: ComponentPlan, probes: Iterable[ProbePlan]
+        self, view: StatusView, component: ComponentView, plan: ComponentPlan, watched: Plan
     ) -> Document:
-        """A component with what is evidence for it."""
+        """A component with what is evidence for it, and what stands beside it."""
+        probes = watched.probes
         return {
             **self.component(component),
             "statuspage_id": plan.statuspage_id,
+            "provider": beside.word_on(plan.name, view),
+            "alternatives": beside.routes_of(plan.name, view, probes),
             "probes": [
                 {"probe": probe.name, "depth": probe.depth.value, "enabled": probe.enabled}
                 for probe in probes
@@ -162,6 +167,8 @@ class Shapes:
             "duration_seconds": round(duration, 3),
             "reopens": incident.reopens,
             "evidence": _evidence(incident.evidence),
+            "provider": beside.note(incident.provider),
+            "alternatives": beside.routes(incident.alternatives),
             "links": {
                 "self": self._link("incidents", incident.id),
                 "api": self._link("api", "v1", "incidents", incident.id),
@@ -188,6 +195,7 @@ class Shapes:
             "kind": plan.kind,
             "depth": plan.depth.value,
             "components": list(plan.components),
+            "alternative_for": plan.alternative_for,
             "model": plan.model,
             "credential": plan.credential_name,
             "interval_seconds": plan.interval,
