@@ -38,9 +38,7 @@ class ProviderWatch:
             await self._clock.sleep(wait_before(number, self._interval, self._vantage))
             number += 1
             try:
-                report = await self.read(pipeline)
-                self._log(report)
-                pipeline.provider(report)
+                self.tell(await self.read(pipeline), pipeline)
             except Exception:
                 log.exception("provider.failed")
 
@@ -55,6 +53,11 @@ class ProviderWatch:
         except StopIteration as done:
             report: ProviderReport = done.value
             return report
+
+    def tell(self, report: ProviderReport, pipeline: Pipeline) -> None:
+        """Log what is new of the page itself, and let the engine know."""
+        self._log(report)
+        pipeline.provider(report)
 
     def _log(self, report: ProviderReport) -> None:
         """Say once when it cannot be read, when it can again, and what is unknown on it."""
