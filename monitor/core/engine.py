@@ -75,18 +75,15 @@ class Engine:
         self._burst = BurstBudget(plan, policy.burst)
         self._notices = Notices(plan, policy.guard.announce_after)
         self._describe = describe
+        planned = self._beside.calendar
         setting = Setting(
-            vantage=plan.vantage,
-            describe=describe,
-            policy=policy,
-            maintenance=self._beside.calendar,
+            vantage=plan.vantage, describe=describe, policy=policy, maintenance=planned
         )
         self._detectors = {
             component.name: Detector(component, pools[component.name], self._windows, setting)
             for component in plan.components
         }
         self._probes = {probe.name: probe for probe in plan.probes}
-        planned = self._beside.calendar
         self._board = Board(planned, policy, self._windows, self._guard, self._detectors)
         self._last: dict[str, Judged] = {}
         self._held: set[str] = set()
