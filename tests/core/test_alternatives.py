@@ -132,6 +132,21 @@ def test_a_route_that_answers_proves_nothing_of_claude() -> None:
     assert view.alternatives == (Alternative(name="bedrock", state=State.OPERATIONAL),)
 
 
+def test_a_route_that_answers_is_no_answer_of_claude_to_the_guard() -> None:
+    engine = Engine(plan_of(*hellos(), ROUTE), Policy())
+    feed(engine, ROUTE, 1000.0, dead=False)
+    feed(engine, a_probe("a"), 1700.0, dead=True)
+    last = next(probe.last for probe in engine.status(moment(2300.0)).probes if probe.last)
+    assert last.verdict.outcome is Outcome.NO_NETWORK
+
+
+def test_a_route_that_is_silent_makes_nobody_blind() -> None:
+    engine = Engine(plan_of(*hellos(), ROUTE), Policy())
+    assert "Announce" not in feed(engine, ROUTE, 1000.0, dead=True)
+    assert engine.status(moment(1600.0)).network.up
+    assert "Announce" in feed(engine, a_probe("a"), 1700.0, dead=True)
+
+
 def test_runs_of_a_rare_route_are_kept_for_long_enough() -> None:
     rare = replace(ROUTE, interval=900.0)
     engine = Engine(plan_of(*hellos(), rare), Policy())

@@ -258,6 +258,7 @@ NO_DOCUMENTS = {
     "other XML": hello(b"<rss><channel/></rss>"),
     "XML cut short": hello(feed(entry(OVER))[:-20]),
     "an XML bomb": hello(BOMB),
+    "XML with a DTD": hello(feed().replace(b"<feed", b'<!DOCTYPE feed SYSTEM "x"><feed')),
     "an unknown encoding": hello(b'<?xml version="1.0" encoding="x-unheard-of"?><feed/>'),
     "text": hello(b"Rate exceeded"),
     "too much": hello(feed(entry(OVER)) + b" " * DOCUMENT_BYTES_MAX),
