@@ -26,7 +26,6 @@ from monitor.core.effects import (
     ControlResult,
     Effect,
     Judged,
-    ProbeView,
     Rejudged,
     SetCadence,
     StatusView,
@@ -44,7 +43,7 @@ from monitor.core.policy import Policy
 from monitor.core.pools import cadence_of, pools_of
 from monitor.core.provider import ProviderReport
 from monitor.core.standing import Stage
-from monitor.core.status import Board
+from monitor.core.status import Board, probe_views
 from monitor.core.window import Entry, Windows, entry_of
 from monitor.core.words import incident_sentence
 
@@ -280,14 +279,7 @@ class Engine:
             at=now.wall,
             vantage=self.plan.vantage,
             components=self._board.view(now),
-            probes=tuple(
-                ProbeView(
-                    name=probe.name,
-                    proven=probe.name in self._judge.proven,
-                    last=self._last.get(probe.name),
-                )
-                for probe in self.plan.probes
-            ),
+            probes=probe_views(self.plan.probes, self._judge.proven, self._last),
             network=self._guard.view(),
             open_incidents=self.open_incidents(),
         )
@@ -307,7 +299,7 @@ class Engine:
             lasting = detector.standing.stage is not Stage.CALM and detector.standing.incident
             if lasting and lasting.id == incident_id:
                 effects = self._with_cadence(detector, detector.stopped(reason, now))
-                return (*effects, *self._board.changes(now))
+                return self._beside.put((*effects, *self._board.changes(now)), now)
         return ()
 
     # ------------------------------------------------------------ memory

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from monitor.core.detector import Detector
-from monitor.core.effects import ComponentView, DepthView, StateChanged
+from monitor.core.effects import ComponentView, DepthView, Judged, ProbeView, StateChanged
 from monitor.core.guard import ControlGuard
 from monitor.core.incident import State
 from monitor.core.moment import Moment
@@ -105,6 +105,16 @@ def error_ratio(
         if best[0] is None or ratio > best[0]:
             best = (ratio, pool.depth)
     return best
+
+
+def probe_views(
+    probes: Iterable[ProbePlan], proven: Collection[str], last: Mapping[str, Judged]
+) -> tuple[ProbeView, ...]:
+    """Each probe as it stands now; `last` are the newest runs by probe."""
+    return tuple(
+        ProbeView(name=probe.name, proven=probe.name in proven, last=last.get(probe.name))
+        for probe in probes
+    )
 
 
 class Board:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.beside import KEY_WORD_SECONDS
-from monitor.core.effects import Rejudged, Revise
+from monitor.core.effects import Announce, Rejudged, Revise
 from monitor.core.engine import Engine
 from monitor.core.incident import Alternative, EventType, State
 from monitor.core.outcome import Depth, Outcome
@@ -272,3 +272,15 @@ def test_only_events_about_an_incident_are_completed() -> None:
     tell(story, a_report(theirs(0, "api")))
     story.play(180.0)
     assert [event.type for event in story.events] == [EventType.MISCONFIGURED]
+
+
+def test_a_close_by_an_operator_carries_the_note_too() -> None:
+    story = Story(plan_of(*hellos()), world=DOWN).play(300.0)
+    tell(story, a_report(theirs(4, "api")))
+    now = story.moment(story.now)
+    (incident,) = story.engine.open_incidents()
+    effects = story.engine.close_incident(incident.id, "it is over", now)
+    (closed,) = [effect.event for effect in effects if isinstance(effect, Announce)]
+    assert closed.incident is not None
+    assert closed.incident.provider is not None
+    assert closed.incident.provider.posted_at == minutes(4)
