@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from monitor.core.moment import Moment
 from monitor.core.provider import ProviderReport
 from monitor.pipeline import Pipeline
 from monitor.probes import LookupThreads
+from monitor.simulation.exchange import SimRequest, SimResponse
 from monitor.simulation.scenario import parse_scenario
+from monitor.simulation.world import World
 from tests.app.house import START, House, SwitchedWorld, a_house
 from tests.fakes.journal import FakeJournal
 from tests.fakes.sink import FakeAudience, FakeSink
@@ -54,6 +57,12 @@ class PostedWorld(SwitchedWorld):
     def __init__(self) -> None:
         super().__init__()
         self._scenario = parse_scenario(POSTED, "posted")
+
+    @override
+    def answer(self, request: SimRequest, at: datetime) -> SimResponse:
+        if f"https://{request.host}" in HOSTS:  # the page knows nothing of the outage
+            return World.answer(self, request, at)
+        return super().answer(request, at)
 
 
 def reading(house: House, *urls: str) -> Config:
