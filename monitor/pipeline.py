@@ -44,6 +44,7 @@ from monitor.core.observation import (
     TransportError,
 )
 from monitor.core.plan import ControlPlan, ProbePlan
+from monitor.core.provider import ProviderReport
 
 SNAPSHOT_SECONDS = 30.0
 """How often the engine's memory is stored when nothing happens."""
@@ -221,6 +222,10 @@ class Pipeline:
         """Ask one control target, and let the engine know."""
         result = await probe.check(target)
         self.carry_out(self.engine.control(result, self.now()))
+
+    def provider(self, report: ProviderReport) -> None:
+        """The vendor's status page was read, or could not be."""
+        self.carry_out(self.engine.provider(report, self.now()))
 
     def tick(self) -> None:
         """About once a second: what follows from time alone."""

@@ -17,6 +17,7 @@ from prometheus_client.samples import Sample
 from monitor.core.effects import Announce, Judged, NetworkView, Rejudged, Revise
 from monitor.core.incident import EventType, IncidentPhase, Reason, SeverityLevel, State
 from monitor.core.outcome import Counts, Outcome
+from monitor.core.provider import ProviderReport
 from monitor.delivery import Delivered, GiveUp, Result, Retry
 from monitor.metrics import Backlog, DeliveryResult, Metrics, SkipReason
 from tests.factories import (
@@ -47,6 +48,7 @@ TYPES = {
     "probe_component_info": "gauge",
     "component_state": "gauge",
     "component_error_ratio": "gauge",
+    "provider_component_state": "gauge",
     "incident_open": "gauge",
     "incidents_opened": "counter",
     "component_incidents": "counter",
@@ -476,3 +478,29 @@ def test_promtool_finds_nothing_to_say(metrics: Metrics, part: dict[str, str]) -
         check=False,
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+# ---------------------------------------------------------------- the vendor's page
+
+
+def provider_state(metrics: Metrics, state: State) -> float | None:
+    return value(metrics, "provider_component_state", component="api", state=state)
+
+
+def test_the_vendors_word_is_unknown_until_the_page_was_read(metrics: Metrics) -> None:
+    for _ in range(2):
+        assert provider_state(metrics, State.UNKNOWN) == 1
+        assert provider_state(metrics, State.OPERATIONAL) == 0
+        assert value(metrics, "provider_last_read_timestamp_seconds") is None
+        metrics.refresh(a_status_view(provider=ProviderReport(error="HTTP 405")))
+
+
+def test_the_vendors_word_is_shown_and_ages(metrics: Metrics) -> None:
+    report = ProviderReport(read_at=NOON, components=(("api", State.MAJOR_OUTAGE),))
+    metrics.refresh(a_status_view(provider=report))
+    assert provider_state(metrics, State.MAJOR_OUTAGE) == 1
+    assert provider_state(metrics, State.UNKNOWN) == 0
+    assert value(metrics, "provider_last_read_timestamp_seconds") == NOON.timestamp()
+    metrics.refresh(a_status_view(provider=report, at=NOON + timedelta(hours=1)))
+    assert provider_state(metrics, State.MAJOR_OUTAGE) == 0
+    assert provider_state(metrics, State.UNKNOWN) == 1

@@ -30,6 +30,7 @@ from monitor.app.build import (
 from monitor.app.housekeeping import Housekeeping
 from monitor.app.memory import recall
 from monitor.app.orders import CLOSE_INCIDENT, Orders, incident_closer
+from monitor.app.provider import ProviderWatch
 from monitor.app.purse import Purse
 from monitor.app.runlog import RunLog
 from monitor.app.views import Punctuality, Scrape, Vitals
@@ -110,6 +111,7 @@ class Daemon:
             raise StartError(str(error)) from None
         self._probes = bound_probes(config, self.plan, self._context)
         self._control = control_probe(self._context)
+        self._provider = ProviderWatch(config, self.plan, self._context, clock)
         self._metrics = Metrics(
             self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
         )
@@ -214,6 +216,7 @@ class Daemon:
             beating = tasks.create_task(self._pulse.beat(), name="pulse")
             ticking = tasks.create_task(self._tick(runner, vitals), name="tick")
             keeping = tasks.create_task(self._house.run(), name="housekeeping")
+            reading = tasks.create_task(self._provider.run(self._pipeline), name="provider")
             probing = tasks.create_task(runner.serve(), name="schedule")
             self._pipeline.carry_out(self.engine.resume(self._pipeline.now()))
             self._metrics.reloaded(self._clock.now(), ok=True)
@@ -224,9 +227,9 @@ class Daemon:
             log.info("daemon.stopping")
             vitals.serving = False
             left = await runner.drain(self._scaled(DRAIN_SECONDS))
-            for task in (probing, ticking, keeping, beating):
+            for task in (probing, ticking, keeping, beating, reading):
                 task.cancel()
-            await asyncio.wait((probing, ticking, keeping, beating))
+            await asyncio.wait((probing, ticking, keeping, beating, reading))
             self._pipeline.store_memory()
             unwritten = await store.stop(self._scaled(STORE_SECONDS))
             await courier.stop(self._scaled(COURIER_SECONDS))

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 
 from monitor.backtest.replay import Record, Rehearsal, questions
 from monitor.backtest.score import Score, score
+from monitor.backtest.vendorpage import VendorPage
 from monitor.config.schema import Config, CredentialSpec
 from monitor.simulation import Scenario, World
 from monitor.simulation.phases import SIMULATED_KEY_PREFIX
@@ -37,7 +38,8 @@ def play(config: Config, scenario: Scenario, seed: int) -> Playing:
     """Play `scenario` once, in virtual time. The same seed gives the same playing."""
     plan = config.plan()
     world = World(scenario, rng=random.Random(seed))  # noqa: S311  # the same seed, the same play
-    record = Rehearsal(world, plan, config.policy(), questions(config, plan)).play()
+    page = VendorPage(config, plan, scenario)
+    record = Rehearsal(world, plan, config.policy(), questions(config, plan), page).play()
     return Playing(record, score(scenario, record.events, record.runs, seed))
 
 

@@ -18,6 +18,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from monitor import probes
+from monitor.backtest.vendorpage import VendorPage
 from monitor.config.schema import Config
 from monitor.core.effects import (
     Announce,
@@ -91,11 +92,17 @@ class Rehearsal:
     """One scenario, one plan, one policy, one source of chance (inside the world)."""
 
     def __init__(
-        self, world: World, plan: Plan, policy: Policy, questions: tuple[Question, ...]
+        self,
+        world: World,
+        plan: Plan,
+        policy: Policy,
+        questions: tuple[Question, ...],
+        page: VendorPage | None = None,
     ) -> None:
-        """Ready to `play`."""
+        """Ready to `play`; without `page` nobody reads the vendor's."""
         self._world = world
         self._plan = plan
+        self._page = page
         self._questions = {question.plan.name: question for question in questions}
         self.engine = Engine(plan, policy)
         self.record = Record()
@@ -119,6 +126,8 @@ class Rehearsal:
         if self._plan.controls:
             self._check_controls()
             self._beat(CONTROL_NAME, self._plan.control_interval, self._plan.control_interval)
+        if self._page is not None and self._page.configured:
+            self._at(self._page.wait_before(0), partial(self._read_page, self._page, 1))
         while self._queue and self._queue[0][0] <= length:
             self._now, _, action = heapq.heappop(self._queue)
             action()
@@ -223,6 +232,14 @@ class Rehearsal:
 
     def _feed(self, observation: Observation) -> None:
         self._carry_out(self.engine.feed(observation, self._moment()))
+
+    # ------------------------------------------------------------ beside the probes
+
+    def _read_page(self, page: VendorPage, following: int) -> None:
+        moment = self._moment()
+        self._carry_out(self.engine.provider(page.read(moment), moment))
+        wait = page.wait_before(following)
+        self._at(self._now + wait, partial(self._read_page, page, following + 1))
 
     # ------------------------------------------------------------ control targets and effects
 

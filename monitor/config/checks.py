@@ -81,6 +81,7 @@ def errors(config: Config) -> Iterator[Finding]:
     for number, (spec, planned) in enumerate(zip(config.probes, plan.probes, strict=True)):
         place: Place = ("probes", number)
         yield from _names(config, place, spec.components)
+        yield from _whom(config, place, spec)
         yield from _credential(config, place, spec)
         yield from _times(place, spec, paid=planned.paid)
         if planned.paid:
@@ -122,6 +123,20 @@ def _names(config: Config, place: Place, components: tuple[str, ...]) -> Iterato
             yield Finding(here, f"unknown component {name}{near}")
         elif name in components[:number]:
             yield Finding(here, f"{name} is named twice")
+
+
+def _whom(config: Config, place: Place, spec: ProbeSpec) -> Iterator[Finding]:
+    """A probe is evidence for components, or another route beside one; never both or neither."""
+    route = spec.alternative_for
+    if route is None and not spec.components:
+        message = "name at least one, or give alternative_for: a probe is asked for somebody's sake"
+        yield Finding((*place, "components"), message)
+    if route is not None and spec.components:
+        message = f"another route beside {route} is evidence for nothing: leave components out"
+        yield Finding((*place, "components"), message)
+    if route is not None and route not in config.components:
+        near = did_you_mean(route, config.components)
+        yield Finding((*place, "alternative_for"), f"unknown component {route}{near}")
 
 
 def _credential(config: Config, place: Place, spec: ProbeSpec) -> Iterator[Finding]:

@@ -39,6 +39,7 @@ def plan(config: Config, salt: bytes) -> Plan:
             )
             for spec in config.maintenance
         ),
+        honour_maintenance=config.provider_status.honour_maintenance,
     )
 
 

@@ -37,6 +37,8 @@ def render_check(config: Config, path: Path | str) -> str:
         *_head(config, plan, path),
         *_components(plan, forecasts),
         *_disabled(plan),
+        *_alternatives(plan),
+        *_provider(config),
         *_control(config),
         *_notifiers(config),
         *_load(config, plan),
@@ -90,6 +92,24 @@ def _disabled(plan: Plan) -> Iterator[str]:
     for reason, names in why.items():
         yield from _wrapped(reason)
         yield from _wrapped(", ".join(names), indent=4)
+
+
+def _alternatives(plan: Plan) -> Iterator[str]:
+    routes = [probe for probe in plan.probes if probe.alternative_for is not None]
+    if routes:
+        yield from _title("Alternative routes", "evidence for nothing")
+    for probe in routes:
+        beside = f"beside {probe.alternative_for}, every {format_duration(probe.interval)}"
+        yield from _row(probe.name, beside)
+
+
+def _provider(config: Config) -> Iterator[str]:
+    spec = config.provider_status
+    yield from _title("The vendor's status page", f"every {format_duration(spec.interval)}")
+    for url in spec.urls:
+        yield from _wrapped(url)
+    if not spec.urls:
+        yield from _wrapped("not read: no URL is given")
 
 
 def _control(config: Config) -> Iterator[str]:

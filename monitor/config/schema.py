@@ -190,7 +190,9 @@ class ProviderStatusSpec(Spec):
     urls: tuple[HttpUrl, ...] = Field(default=(), max_length=8)
     """Where to read it, in this order until one answers."""
     interval: Duration = Field(default=120.0, ge=30)
-    """How often."""
+    """How often; never more often, up to a tenth more rarely."""
+    honour_maintenance: bool = True
+    """Whether nothing opens for a component while its maintenance, announced there, lasts."""
 
 
 class MaintenanceSpec(Spec):

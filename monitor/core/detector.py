@@ -31,7 +31,7 @@ What comes of a step, an incident of one component or of several, is not decided
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +67,7 @@ class Detector:
         pools: tuple[Pool, ...],
         windows: Windows,
         policy: Policy,
-        maintenance: tuple[Window, ...] = (),
+        maintenance: Iterable[Window] = (),
     ) -> None:
         """Start calm. `windows` are shared with the engine, which fills them."""
         self.component = component

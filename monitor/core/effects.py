@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.incident import Event, Incident, State
+from monitor.core.incident import Alternative, Event, Incident, State
 from monitor.core.observation import Observation
 from monitor.core.outcome import Depth, Verdict
+from monitor.core.provider import ProviderReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,8 @@ class NetworkView:
 class StatusView:
     """Everything that a page, an API or a metric shows of now.
 
-    `suspects` are incidents that wait to be confirmed: nobody was told of them yet.
+    `suspects` are incidents that wait to be confirmed: nobody was told of them yet. `provider` is
+    what the vendor's page says (None: it has not been asked), `alternatives` every other route.
     """
 
     at: datetime
@@ -189,3 +191,5 @@ class StatusView:
     network: NetworkView
     open_incidents: tuple[Incident, ...]
     suspects: tuple[Incident, ...] = ()
+    provider: ProviderReport | None = None
+    alternatives: tuple[Alternative, ...] = ()

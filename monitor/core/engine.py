@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.core.asking import ControlQuestion
+from monitor.core.beside import Beside, reach_of
 from monitor.core.burst import BurstBudget
 from monitor.core.cadence import Cadences
 from monitor.core.codec import from_plain, to_plain
@@ -29,7 +30,6 @@ from monitor.core.effects import (
     ControlResult,
     Effect,
     Judged,
-    ProbeView,
     Rejudged,
     SightChanged,
     StatusView,
@@ -46,9 +46,10 @@ from monitor.core.outcome import Counts
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.core.pools import pools_of
+from monitor.core.provider import ProviderReport
 from monitor.core.sight import Sight
 from monitor.core.standing import Stage
-from monitor.core.status import Board
+from monitor.core.status import Board, probe_views
 from monitor.core.transition import Transition
 from monitor.core.window import Entry, Windows, entry_of
 from monitor.core.words import incident_sentence
@@ -76,17 +77,17 @@ class Engine:
         self.plan = plan
         self._policy = policy
         self._boot = boot
-        self._windows = Windows(
-            (probe.name for probe in plan.probes),
-            max(longest, 2 * policy.close.window, REACH) + 60.0,
-        )
+        horizon = max(longest, 2 * policy.close.window, REACH, reach_of(plan)) + 60.0
+        self._windows = Windows((probe.name for probe in plan.probes), horizon)
+        self._beside = Beside(plan, policy, self._windows)
         self._guard = ControlGuard((control.name for control in plan.controls), policy.guard)
         self._judge = Judge(plan, policy, self._guard, self._windows)
         self._burst = BurstBudget(plan, policy.burst)
         self._notices = Notices(plan, policy.guard.announce_after)
+        planned = self._beside.calendar
         self._detectors = {
             component.name: Detector(
-                component, pools[component.name], self._windows, policy, plan.maintenance
+                component, pools[component.name], self._windows, policy, planned
             )
             for component in plan.components
         }
@@ -95,7 +96,7 @@ class Engine:
         self._degradations = Degradations(self._latency, plan, policy.latency)
         self._probes = {probe.name: probe for probe in plan.probes}
         self._board = Board(
-            plan, policy, self._windows, self._guard, self._detectors, self._correlator
+            planned, policy, self._windows, self._guard, self._detectors, self._correlator
         )
         self._last: dict[str, Judged] = {}
         self._held: set[str] = set()
@@ -131,7 +132,7 @@ class Engine:
             effects += self._notices.about(judged, worked=worked, now=now)
         if verdict.counts is Counts.BAD or len(effects) > 1:
             effects += self._board.changes(now)
-        return tuple(effects)
+        return self._beside.put(effects, now)
 
     def control(self, result: ControlResult, now: Moment) -> tuple[Effect, ...]:
         """A control target has answered, or not."""
@@ -143,7 +144,12 @@ class Engine:
             for earlier in self._judge.network_doubts():
                 effects += self._again(earlier, now)
         effects += self._release(now)
-        return tuple(effects)
+        return self._beside.put(effects, now)
+
+    def provider(self, report: ProviderReport, now: Moment) -> tuple[Effect, ...]:
+        """The vendor's page was read: never evidence, but it is noted on incidents."""
+        self._judge.vendor_spoke(self._beside.key_word(report, now))
+        return self._beside.hear(report, self.open_incidents(), now)
 
     def tick(self, now: Moment) -> tuple[Effect, ...]:
         """Time has passed: about once a second."""
@@ -162,14 +168,11 @@ class Engine:
         effects += self._board.changes(now)
         self._windows.prune(now.mono)
         self._judge.forget_before(now.mono)
-        return tuple(effects)
+        return self._beside.put(effects, now)
 
     @property
     def quiet(self) -> bool:
-        """Whether time alone changes no decision: all is calm, and nothing waits or is doubted.
-
-        What keeps its own time, as a backtest does, may then `tick` as rarely as it likes.
-        """
+        """Whether time alone changes no decision: who keeps its own may then `tick` rarely."""
         calm = all(d.standing.stage is Stage.CALM for d in self._detectors.values())
         calm = calm and not self._correlator.waiting and self._degradations.quiet
         return calm and not self._held and self._guard.blind_reason() is None
@@ -265,22 +268,16 @@ class Engine:
 
     def status(self, now: Moment) -> StatusView:
         """Everything that a page or a metric shows of now."""
-        return StatusView(
+        view = StatusView(
             at=now.wall,
             vantage=self.plan.vantage,
             components=self._board.view(now),
-            probes=tuple(
-                ProbeView(
-                    name=probe.name,
-                    proven=probe.name in self._judge.proven,
-                    last=self._last.get(probe.name),
-                )
-                for probe in self.plan.probes
-            ),
+            probes=probe_views(self.plan.probes, self._judge.proven, self._last),
             network=self._guard.view(),
             open_incidents=self.open_incidents(),
             suspects=self._correlator.suspects(),
         )
+        return self._beside.on(view, now)
 
     def open_incidents(self) -> tuple[Incident, ...]:
         """The announced incidents that last."""
@@ -289,7 +286,9 @@ class Engine:
     def close_incident(self, incident_id: str, reason: str, now: Moment) -> tuple[Effect, ...]:
         """End an open incident by an operator's word; nothing when none of that id lasts."""
         effects = self._correlator.stop(incident_id, reason, now)
-        return (*self._told(effects), *self._board.changes(now)) if effects else ()
+        if not effects:
+            return ()
+        return self._beside.put((*self._told(effects), *self._board.changes(now)), now)
 
     # ------------------------------------------------------------ memory
 
@@ -312,6 +311,7 @@ class Engine:
             "board": self._board.snapshot(),
             "held": sorted(self._held),
             "question": self._question.snapshot(),
+            "beside": self._beside.snapshot(),
         }
         return json.dumps(plain, separators=(",", ":")).encode()
 
@@ -362,6 +362,7 @@ class Engine:
         self.sight.blind = saved["blind"]
         self._board.restore(saved["board"])
         self._question.restore(saved["question"], shift)
+        self._beside.restore(saved.get("beside", {}))
         self._held = set(saved["held"]) & set(self._detectors)
 
     def remember(
@@ -391,4 +392,5 @@ class Engine:
         """What the shell must do after a restart: cadence of open incidents, close of orphans."""
         effects: list[Effect] = [*self.sight.back(now), *self._orphans]
         self._orphans.clear()
-        return (*effects, *self._cadences.anew(), *self._board.changes(now))
+        effects += [*self._cadences.anew(), *self._board.changes(now)]
+        return self._beside.put(effects, now)

@@ -53,11 +53,21 @@ class Judge:
         self._silent: OrderedDict[str, Judged] = OrderedDict()
         self._refused: OrderedDict[str, Judged] = OrderedDict()
         self.proven: set[str] = set()
+        self._vendor_spoke: tuple[frozenset[str], float] = (frozenset(), float("-inf"))
+
+    def vendor_spoke(self, word: tuple[frozenset[str], float] | None) -> None:
+        """The vendor's page says that authentication fails at these components, until then.
+
+        It settles whose fault the refusal of a key that worked is, and nothing else. None leaves
+        what it said before.
+        """
+        self._vendor_spoke = word or self._vendor_spoke
 
     def judge(self, observation: Observation) -> Judged:
         """The verdict over a new observation, remembering what it teaches."""
         probe = self._probes[observation.probe]
-        if observation.answer is None and not observation.provisional:
+        silent = observation.answer is None and not observation.provisional
+        if silent and probe.alternative_for is None:
             self._guard.silent()
         verdict = classify(observation, self._context(probe, observation))
         judged = Judged(observation=observation, verdict=verdict)
@@ -84,11 +94,14 @@ class Judge:
         """Why a refusal is not the key's fault, if anything says so."""
         entries = self._windows.since(self._unkeyed.get(probe.name, ()), now - UNKEYED_SECONDS)
         bad = sum(entry.bad for entry in entries)
-        return self._credentials.evidence(key, now, unkeyed_bad=bad)
+        components, until = self._vendor_spoke
+        says = now <= until and not components.isdisjoint(probe.components)
+        return self._credentials.evidence(key, now, unkeyed_bad=bad, provider_says_auth=says)
 
     def _learn(self, probe: ProbePlan, judged: Judged) -> None:
         observation, verdict = judged.observation, judged.verdict
-        if verdict.answered or verdict.counts is Counts.GOOD:
+        heard = verdict.answered or verdict.counts is Counts.GOOD
+        if heard and probe.alternative_for is None:
             self._guard.answered(observation.started, observation.ended)
         if verdict.counts is Counts.GOOD:
             self.proven.add(probe.name)
@@ -164,6 +177,7 @@ class Judge:
         """The clocks jumped: nothing is judged again."""
         self._silent.clear()
         self._refused.clear()
+        self._vendor_spoke = (frozenset(), float("-inf"))
 
     def worked(self, credential: str) -> bool:
         """Whether this key has ever worked here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +20,7 @@ class ProbePlan:
         name: unique name.
         kind: kind of probe (`http`, `claude_json`, ...).
         depth: how far into Claude it goes.
-        components: what it is evidence for.
+        components: what it is evidence for; empty for an alternative.
         interval: seconds between the starts of two runs.
         timeout: seconds after which a run is given up.
         soft_deadline: seconds after which an unanswered run is entered as bad.
@@ -30,6 +31,7 @@ class ProbePlan:
         burst: whether it may be asked for extra runs.
         paid: whether a run costs money.
         answered_means_vendor: any HTTP answer of this target proves the path to the vendor.
+        alternative_for: the component beside which it is another route; evidence for none.
         disabled: why it does not run, in one sentence; None when it runs.
     """
 
@@ -47,6 +49,7 @@ class ProbePlan:
     burst: bool = True
     paid: bool = False
     answered_means_vendor: bool = False
+    alternative_for: str | None = None
     disabled: str | None = None
 
     @property
@@ -87,9 +90,25 @@ class Window:
         return named and self.starts <= at < self.ends
 
 
+class Calendar:
+    """Planned work: ours, which stands in the plan, and what the vendor has announced meanwhile."""
+
+    def __init__(self, ours: tuple[Window, ...]) -> None:
+        """The vendor has announced nothing."""
+        self._ours = ours
+        self.vendors: tuple[Window, ...] = ()
+
+    def __iter__(self) -> Iterator[Window]:
+        """Every window, ours first."""
+        return iter((*self._ours, *self.vendors))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The whole plan of one daemon."""
+    """The whole plan of one daemon.
+
+    `honour_maintenance` says whether the maintenance that the vendor announces becomes windows.
+    """
 
     vantage: str
     components: tuple[ComponentPlan, ...]
@@ -97,6 +116,7 @@ class Plan:
     controls: tuple[ControlPlan, ...] = ()
     control_interval: float = 30.0
     maintenance: tuple[Window, ...] = ()
+    honour_maintenance: bool = False
 
     def probe(self, name: str) -> ProbePlan:
         """The probe called `name`; KeyError when there is none."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from monitor.core.correlate import Correlator
 from monitor.core.detector import Detector
-from monitor.core.effects import ComponentView, DepthView, StateChanged
+from monitor.core.effects import ComponentView, DepthView, Judged, ProbeView, StateChanged
 from monitor.core.guard import ControlGuard
 from monitor.core.incident import State
 from monitor.core.moment import Moment
 from monitor.core.outcome import Depth
-from monitor.core.plan import Plan, ProbePlan
+from monitor.core.plan import ProbePlan, Window
 from monitor.core.policy import Policy
 from monitor.core.standing import Stage
 from monitor.core.window import Entry, Windows
@@ -104,12 +104,22 @@ def _unseen(row: DepthView) -> DepthView:
     return replace(row, state=State.UNKNOWN) if row.state is State.OPERATIONAL else row
 
 
+def probe_views(
+    probes: Iterable[ProbePlan], proven: Collection[str], last: Mapping[str, Judged]
+) -> tuple[ProbeView, ...]:
+    """Each probe as it stands now; `last` are the newest runs by probe."""
+    return tuple(
+        ProbeView(name=probe.name, proven=probe.name in proven, last=last.get(probe.name))
+        for probe in probes
+    )
+
+
 class Board:
     """Remembers each component's state and since when it has been so."""
 
     def __init__(
         self,
-        plan: Plan,
+        planned: Iterable[Window],
         policy: Policy,
         windows: Windows,
         guard: ControlGuard,
@@ -117,7 +127,7 @@ class Board:
         correlator: Correlator,
     ) -> None:
         """Every component begins unknown, since nobody knows when."""
-        self._plan = plan
+        self._planned = planned
         self._policy = policy
         self._windows = windows
         self._guard = guard
@@ -152,7 +162,7 @@ class Board:
         A suspect changes nothing yet, but is spoken of.
         """
         name = detector.component.name
-        for window in self._plan.maintenance:
+        for window in self._planned:
             if window.covers(name, now.wall):
                 return Reading(state=State.UNDER_MAINTENANCE, reason=window.reason or "maintenance")
         case = self._correlator.of(name)
@@ -173,7 +183,7 @@ class Board:
             name
             for name, detector in self._detectors.items()
             if detector.standing.stage is not Stage.CALM
-            or any(window.covers(name, now.wall) for window in self._plan.maintenance)
+            or any(window.covers(name, now.wall) for window in self._planned)
         }
 
     def view(self, now: Moment) -> tuple[ComponentView, ...]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TextIO
 
 from monitor.clock import Clock
-from monitor.core.effects import Announce, Effect
+from monitor.core.effects import Announce, Effect, Revise
 from monitor.core.incident import EventType, Incident
 from monitor.demo.receiver import Receipt
 from monitor.simulation import Scenario
@@ -41,6 +41,7 @@ class Narrator:
         self._scenario = scenario
         self._clock = clock
         self._out = out
+        self._noted: set[str] = set()
 
     # ------------------------------------------------------------ before and while
 
@@ -80,6 +81,21 @@ class Narrator:
             if isinstance(effect, Announce):
                 event = effect.event
                 self._line(event.at, "monitor", f"{WORDS[event.type]} {event.summary}")
+                self._lead(event.incident)
+            elif isinstance(effect, Revise):
+                self._lead(effect.incident)
+
+    def _lead(self, incident: Incident | None) -> None:
+        """Who was first, as soon as the vendor's page has been read and fits."""
+        note = None if incident is None else incident.provider
+        if incident is None or note is None or note.lead_seconds is None:
+            return
+        if incident.id not in self._noted:
+            self._noted.add(incident.id)
+            span = format_duration(abs(round(note.lead_seconds)))
+            order = "after" if note.lead_seconds >= 0 else "before"
+            said = f"{', '.join(incident.names)}: the vendor posted {span} {order} us"
+            self._line(self._clock.now(), "monitor", said)
 
     def received(self, receipt: Receipt) -> None:
         """A webhook that arrived; only one that does not verify is worth a line."""

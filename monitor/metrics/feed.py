@@ -137,6 +137,7 @@ class Metrics:
         broken = {name for incident in view.open_incidents for name in incident.names}
         for component in view.components:
             self._refresh_component(component, touched=component.name in broken)
+        self._refresh_provider(view)
         self._of.network_up.set(view.network.up)
         self._of.guard_active.set(view.network.guard_active)
         waiting = {row.notifier: row for row in backlog}
@@ -194,6 +195,17 @@ class Metrics:
         while len(self._counted) > INCIDENTS_KEPT_MAX:
             self._counted.popitem(last=False)
         return counted
+
+    def _refresh_provider(self, view: StatusView) -> None:
+        """The vendor's word, which is `unknown` while there is none of late."""
+        report = view.provider
+        for component in self._components:
+            said = State.UNKNOWN if report is None else report.state_of(component, view.at)
+            for state in State:
+                self._of.provider_state.labels(component, state).set(state is said)
+        if report is not None and report.read_at is not None:
+            self._of.know_provider()
+            self._of.provider_read_at.set(report.read_at.timestamp())
 
     def _refresh_component(self, component: ComponentView, *, touched: bool) -> None:
         name = component.name

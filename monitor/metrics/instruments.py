@@ -1,8 +1,9 @@
 """Every metric, declared once: names, types and labels as in the contract's table.
 
-Three stand beside the table, because a shut database has to show: `store_writable`, `store_pending`
-and `runs_dropped_total`. The metrics of first tokens, cost and the vendor's page join with what
-fills them.
+Some stand beside the table. A shut database has to show: `store_writable`, `store_pending` and
+`runs_dropped_total`; and so has a vendor's page that cannot be read:
+`provider_last_read_timestamp_seconds`. The metrics of first tokens and cost join with what fills
+them.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Instruments:
         """Declare and pre-create everything in `registry`."""
         self._registry = registry
         self._reload_known = False
+        self._provider_known = False
         self._declare_runs()
         self._declare_incidents()
         self._declare_self()
@@ -120,6 +122,17 @@ class Instruments:
         self.component_incidents = self._counter(
             "component_incidents_total", "Incidents that touched a component.", "component"
         )
+        self.provider_state = self._gauge(
+            "provider_component_state",
+            "1 for the state that the vendor's page gives a component.",
+            "component",
+            "state",
+        )
+        self.provider_read_at = Gauge(
+            f"{NAMESPACE}_provider_last_read_timestamp_seconds",
+            "When the vendor's status page last answered.",
+            registry=None,
+        )
         self.network_up = self._gauge("network_up", "Whether this host has a network.")
         self.guard_active = self._gauge(
             "control_guard_active", "Whether a control target is proven, so that the guard works."
@@ -165,6 +178,12 @@ class Instruments:
         )
         self.build_info = self._gauge("build_info", "The version that runs.", "version")
 
+    def know_provider(self) -> None:
+        """Begin to show when the vendor's page last answered."""
+        if not self._provider_known:
+            self._provider_known = True
+            self._registry.register(self.provider_read_at)
+
     def know_reload(self) -> None:
         """Begin to show when the configuration was read.
 
@@ -194,6 +213,7 @@ class Instruments:
     def _create_component(self, component: str) -> None:
         for state in State:
             self.component_state.labels(component, state).set(state is State.UNKNOWN)
+            self.provider_state.labels(component, state).set(state is State.UNKNOWN)
         self.incident_open.labels(component)
         self.component_incidents.labels(component)
 

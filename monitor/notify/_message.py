@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from monitor.core.incident import Event, Evidence, Incident, Interval, Tally
+from monitor.core.incident import Event, Evidence, Incident, Interval, ProviderNote, Tally
 
 BODY_BYTES_MAX = 20_000
 """Size of a whole document."""
@@ -37,6 +37,7 @@ PROBES_MAX = 50
 COMPONENTS_MAX = 50
 OUTCOMES_MAX = 24
 DEPTHS_MAX = 8
+ALTERNATIVES_MAX = 10
 
 _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 """Control characters would let probed content move a terminal's cursor."""
@@ -107,11 +108,22 @@ def _incident(event: Event, incident: Incident, external_url: str) -> Document:
         "closed_at": _maybe(incident.closed_at),
         "duration_seconds": _duration(event, incident),
         "evidence": _evidence(incident.evidence),
-        # Nothing is known yet of the vendor's own page nor of other routes to a model: the fields
-        # are promised, so receivers find them.
-        "provider": dict.fromkeys(("indicator", "incident_url", "posted_at", "lead_seconds")),
-        "alternatives": [],
+        "provider": _provider(incident.provider or ProviderNote()),
+        "alternatives": [
+            {"name": _text(route.name, NAME_CHARS_MAX), "state": route.state.value}
+            for route in incident.alternatives[:ALTERNATIVES_MAX]
+        ],
         "links": {"self": _link(external_url, "incidents", incident.id)},
+    }
+
+
+def _provider(note: ProviderNote) -> Document:
+    """What the vendor's page says; all null while it has not been read."""
+    return {
+        "indicator": _maybe_text(note.indicator),
+        "incident_url": None if note.incident_url is None else _url(note.incident_url),
+        "posted_at": _maybe(note.posted_at),
+        "lead_seconds": None if note.lead_seconds is None else _number(note.lead_seconds),
     }
 
 
@@ -170,7 +182,12 @@ def _duration(event: Event, incident: Incident) -> float:
 def _link(external_url: str, *parts: str) -> str | None:
     """A page of ours; None when it would be too long to be one."""
     path = "/".join(quote(part, safe="", errors="replace") for part in parts)
-    link = _text(f"{external_url.rstrip('/')}/{path}", LINK_CHARS_MAX + 1)
+    return _url(f"{external_url.rstrip('/')}/{path}")
+
+
+def _url(value: str) -> str | None:
+    """A link of others; None when it would be too long to be one."""
+    link = _text(value, LINK_CHARS_MAX + 1)
     return link if len(link) <= LINK_CHARS_MAX else None
 
 

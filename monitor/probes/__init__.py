@@ -15,12 +15,15 @@ from monitor.clock import Clock
 from monitor.probes._base import AnyKind, HttpReply, HttpRequest, ProbeKind, ProbeSpec, Reading
 from monitor.probes._bound import BoundProbe, plan_of, user_agent
 from monitor.probes._control import HttpControl
-from monitor.probes._http import ProbeContext
+from monitor.probes._http import Asked, ProbeContext, ask
 from monitor.probes._lookups import LookupThreads
+from monitor.probes._statuspage import READ_SECONDS, StatusPage, wait_before
 from monitor.probes._tls import Tls
 
 __all__ = [
+    "READ_SECONDS",
     "AnyKind",
+    "Asked",
     "BoundProbe",
     "HttpControl",
     "HttpReply",
@@ -30,10 +33,13 @@ __all__ = [
     "ProbeKind",
     "ProbeSpec",
     "Reading",
+    "StatusPage",
+    "ask",
     "context",
     "kinds",
     "plan_of",
     "user_agent",
+    "wait_before",
 ]
 
 

@@ -98,8 +98,10 @@ class ProbeSpec(Spec):
     """Kind of probe."""
     depth: Depth = Depth.EDGE
     """How far into Claude it goes."""
-    components: tuple[str, ...] = Field(min_length=1)
-    """The components it is evidence for."""
+    components: tuple[str, ...] = ()
+    """The components it is evidence for: one at least, unless `alternative_for` is given."""
+    alternative_for: str | None = None
+    """The component beside which it is another route: then it is evidence for none."""
     interval: Duration = Field(default=30.0, gt=0)
     """Time between the starts of two runs."""
     timeout: Duration = Field(default=30.0, gt=0)

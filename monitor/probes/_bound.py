@@ -54,6 +54,7 @@ def plan_of(
         burst=spec.burst,
         paid=kind.paid(spec),
         answered_means_vendor=kind.answered_means_vendor(spec),
+        alternative_for=spec.alternative_for,
         disabled=disabled,
     )
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from monitor.core.effects import ComponentView, StatusView
 from monitor.core.incident import Incident, State
 from monitor.core.plan import ComponentPlan, ProbePlan
+from monitor.web import beside
 from monitor.web.answer import json_response, tagged_response
 from monitor.web.ports import DEPS, WebDeps
 from monitor.web.problem import Problem, not_found
@@ -66,18 +67,21 @@ async def components(request: web.Request) -> web.Response:
 async def component(request: web.Request) -> web.Response:
     """One component with its probes."""
     deps = request.app[DEPS]
-    row = find_component(deps.status.status(), request.match_info["component"])
+    view = deps.status.status()
+    row = find_component(view, request.match_info["component"])
     plan = find_component_plan(deps, row.name)
-    return tagged_response(_shapes(deps).component_detail(row, plan, deps.plan.probes))
+    return tagged_response(_shapes(deps).component_detail(view, row, plan, deps.plan))
 
 
 async def available(request: web.Request) -> web.Response:
     """200 while a component may be used, 503 once it is as bad as `?at=` (a major outage).
 
-    `unknown`, blindness and maintenance are 200: what is not known must not stop anybody.
+    `unknown`, blindness and maintenance are 200: what is not known must not stop anybody. Where to
+    go instead, and what the vendor says, stand in the same document.
     """
     deps = request.app[DEPS]
-    row = find_component(deps.status.status(), request.match_info["component"])
+    view = deps.status.status()
+    row = find_component(view, request.match_info["component"])
     limit = _at(request)
     broken = row.state in _OUTAGES and _OUTAGES.index(row.state) >= _OUTAGES.index(limit)
     body = {
@@ -88,6 +92,8 @@ async def available(request: web.Request) -> web.Response:
         "reason": row.reason,
         "at": limit.value,
         "available": not broken,
+        "alternatives": beside.routes_of(row.name, view, deps.plan.probes),
+        "provider": beside.word_on(row.name, view),
     }
     if broken:
         headers = {"Retry-After": str(RETRY_AFTER)}

@@ -24,9 +24,9 @@ from monitor.core.effects import (
 from monitor.core.incident import Event, Evidence, Impact, Incident, Interval, Note, Tally
 from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome, counts_as, fault_of
-from monitor.core.plan import ComponentPlan, ProbePlan
+from monitor.core.plan import ComponentPlan, Plan, ProbePlan
 from monitor.core.story import story
-from monitor.web import words
+from monitor.web import beside, words
 from monitor.web.ports import PastRun
 from monitor.web.words import timestamp
 
@@ -95,6 +95,8 @@ class Shapes:
             ],
             "suspects": [self.incident(incident, view.at) for incident in view.suspects],
             "network": self.network(view.network),
+            "provider": beside.provider(view.provider, view.at),
+            "alternatives": beside.routes(view.alternatives),
         }
 
     def network(self, network: NetworkView) -> Document:
@@ -129,12 +131,15 @@ class Shapes:
         }
 
     def component_detail(
-        self, component: ComponentView, plan: ComponentPlan, probes: Iterable[ProbePlan]
+        self, view: StatusView, component: ComponentView, plan: ComponentPlan, watched: Plan
     ) -> Document:
-        """A component with what is evidence for it."""
+        """A component with what is evidence for it, and what stands beside it."""
+        probes = watched.probes
         return {
             **self.component(component),
             "statuspage_id": plan.statuspage_id,
+            "provider": beside.word_on(plan.name, view),
+            "alternatives": beside.routes_of(plan.name, view, probes),
             "probes": [
                 {"probe": probe.name, "depth": probe.depth.value, "enabled": probe.enabled}
                 for probe in probes
@@ -169,6 +174,8 @@ class Shapes:
             "model": incident.model,
             "evidence": _evidence(incident.evidence),
             "timeline": [_note(note) for note in incident.timeline],
+            "provider": beside.note(incident.provider),
+            "alternatives": beside.routes(incident.alternatives),
             "links": {
                 "self": self._link("incidents", incident.id),
                 "api": self._link("api", "v1", "incidents", incident.id),
@@ -215,6 +222,7 @@ class Shapes:
             "kind": plan.kind,
             "depth": plan.depth.value,
             "components": list(plan.components),
+            "alternative_for": plan.alternative_for,
             "model": plan.model,
             "credential": plan.credential_name,
             "interval_seconds": plan.interval,

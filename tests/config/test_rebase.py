@@ -34,7 +34,7 @@ def test_probes_controls_and_the_status_page_move_and_nothing_else_does() -> Non
     urls += [spec.base_url for spec in there.probes if isinstance(spec, ClaudeJsonSpec)]
     urls += [target.url for target in there.control.targets]
     urls += there.provider_status.urls
-    assert len(urls) == len(config.probes) + 2 + 2
+    assert len(urls) == len(config.probes) + 2 + 3
     assert not [url for url in urls if not url.startswith(f"{BASE}/")]
     same = {"probes", "control", "provider_status"}
     assert there.model_dump(exclude=same) == config.model_dump(exclude=same)

@@ -116,3 +116,20 @@ def test_a_plan_that_never_opens_can_still_be_printed() -> None:
 def test_the_shipped_configuration_leaves_nothing_to_warn_of_once_it_has_a_contact() -> None:
     assert "Worth a look" in shipped()
     assert "Worth a look" not in shipped(CLAUDE_UPTIME_CONTACT="ops@example.com")
+
+
+def test_it_says_where_the_vendors_page_is_read() -> None:
+    text = words(shipped())
+    assert "The vendor's status page, every 2m" in text
+    assert "https://status.claude.com/history.atom" in text
+    small = render_check(from_text(SMALL, "small.yaml", {}, str), "small.yaml")
+    assert "not read: no URL is given" in small
+    assert "Alternative routes" not in small
+
+
+def test_it_lists_alternative_routes() -> None:
+    route = """
+  - {name: bedrock, kind: http, url: "https://b.example/", alternative_for: api, interval: 60s}
+"""
+    text = words(render_check(from_text(SMALL + route, "small.yaml", {}, str), "small.yaml"))
+    assert "bedrock beside api, every 1m" in text

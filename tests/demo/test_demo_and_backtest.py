@@ -7,7 +7,7 @@ and in virtual time.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,6 +24,8 @@ SPEED = 60.0
 INTERVALS = 2
 SEED = 1
 
+POSTED = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
+
 HEAD = """
 name: {name}
 title: Twelve minutes at most, six of which are an outage
@@ -32,6 +34,15 @@ visibility: assumed
 start: 2026-05-01T12:00:00Z
 impact: {{start: "12:01:30", end: "12:07:00"}}
 end: 12:11:45
+vendor: {{id: 9l93x2ht4s5w, name: Trouble with the pages, impact: major}}
+timeline:
+  - at: 12:03:00
+    status: investigating
+    body: It is being looked for.
+    components: {{claude_ai: major_outage, cowork: partial_outage}}
+  - at: 12:06:30
+    status: monitoring
+    body: A fix is in.
 phases:
   - from: 12:01:30
     until: 12:07:00
@@ -78,6 +89,11 @@ def by_components(incidents: list[Incident]) -> dict[tuple[str, ...], Incident]:
     return found
 
 
+def posted(incident: Incident) -> datetime | None:
+    """When the vendor posted what fits, as both read it from the simulated page."""
+    return None if incident.provider is None else incident.provider.posted_at
+
+
 def must_be_close(one: datetime | None, other: datetime | None, within: timedelta) -> None:
     assert (one is None) == (other is None), (one, other)
     if one is not None and other is not None:
@@ -98,5 +114,8 @@ async def test_demo_and_backtest_find_the_same_incidents(name: str, config: Conf
     for names, incident in played.items():
         within = timedelta(seconds=INTERVALS * max(interval_of(config, each) for each in names))
         assert shown[names].cause is incident.cause
+        assert posted(shown[names]) == posted(incident)
+        told = set(names) & {"claude_ai", "cowork"}
+        assert posted(incident) == (POSTED if told else None)
         for attribute in ("started_at", "opened_at", "recovered_at", "closed_at"):
             must_be_close(getattr(shown[names], attribute), getattr(incident, attribute), within)

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from monitor.clock import VirtualClock
-from monitor.core.effects import Announce
-from monitor.core.incident import EventType, Incident, SeverityLevel
+from monitor.core.effects import Announce, Revise
+from monitor.core.incident import EventType, Incident, ProviderNote, SeverityLevel
 from monitor.demo.narration import WIDTH, WORDS, Narrator
 from monitor.demo.receiver import Receipt
 from monitor.simulation import Scenario, load_scenario
@@ -126,3 +127,22 @@ def test_a_quiet_day_has_no_table(scenario: Scenario) -> None:
     )
     assert told.lines[3] == "quiet: api, claude_ai, claude_code, console, cowork, government"
     assert not [line for line in told.lines if "opened" in line]
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [(459.2, "api: the vendor posted 7m39s after us"), (-60.0, "posted 1m before us")],
+)
+def test_who_was_first_is_told_once_when_it_is_known(
+    lead: float, said: str, scenario: Scenario
+) -> None:
+    told = Told(scenario)
+    note = ProviderNote(indicator="major", posted_at=NOON, lead_seconds=lead)
+    unknown = replace(an_incident(), provider=ProviderNote(indicator="none"))
+    known = replace(an_incident(), provider=note)
+    told.narrator.publish([Revise(incident=unknown)])
+    assert told.lines == []
+    told.narrator.publish([Revise(incident=known), Revise(incident=known)])
+    told.narrator.publish([Announce(event=an_event(EventType.CLOSED, known, at=NOON, summary="x"))])
+    assert said in told.lines[0]
+    assert len(told.lines) == 2

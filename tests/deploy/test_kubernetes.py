@@ -199,4 +199,4 @@ def test_names_and_https_are_all_that_it_may_ask_for() -> None:
     assert ports == {(53, "UDP"), (53, "TCP"), (443, "TCP")}
     asked = set(re.findall(r"url: \"?(https?://[^/\s\"]+)", CONFIG)) - {"http://localhost:9595"}
     assert len(asked) > 5
-    assert all(re.fullmatch(r"https://[a-z.]+", host) for host in asked)
+    assert all(re.fullmatch(r"https://[a-z0-9.-]+", host) for host in asked)

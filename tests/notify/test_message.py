@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.incident import (
+    Alternative,
     Event,
     EventType,
     Evidence,
     Impact,
     Incident,
     IncidentPhase,
+    ProviderNote,
     Reason,
     Sample,
     SeverityLevel,
@@ -84,6 +86,10 @@ OPEN = Incident(
     started_at=at("17:34:10"),
     opened_at=at("17:34:56"),
     evidence=EVIDENCE,
+    alternatives=(
+        Alternative(name="bedrock", state=State.OPERATIONAL),
+        Alternative(name="vertex", state=State.UNKNOWN),
+    ),
 )
 
 CLOSED = Incident(
@@ -103,6 +109,12 @@ CLOSED = Incident(
     closed_at=at("18:54:05"),
     sequence=4,
     evidence=Evidence(runs=40, bad=0, error_ratio=0.0, window_seconds=120.0),
+    provider=ProviderNote(
+        indicator="major",
+        incident_url="https://status.claude.com/incidents/9l93x2ht4s5w",
+        posted_at=at("17:41:55"),
+        lead_seconds=419.0,
+    ),
 )
 
 OPENED_EVENT = Event(

@@ -10,14 +10,23 @@ import aiohttp
 import pytest
 
 from monitor.core.effects import NetworkView, ProbeView
-from monitor.core.incident import EventType, IncidentPhase, Reason, State
+from monitor.core.incident import (
+    Alternative,
+    EventType,
+    IncidentPhase,
+    ProviderNote,
+    Reason,
+    State,
+)
 from monitor.core.outcome import Depth, Outcome
 from monitor.web.api import cut_page
+from tests.core.vendorpage import a_report, theirs
 from tests.factories import (
     NOON,
     a_component_view,
     a_judged,
     a_plan,
+    a_probe,
     a_status_view,
     an_event,
     an_incident,
@@ -36,8 +45,15 @@ async def get(client: aiohttp.ClientSession, url: str, status: int = 200) -> Any
 
 
 def an_outage(daemon: FakeDaemon) -> None:
-    """The API is partly down, the Console not to be judged, the rest well."""
-    incident = an_incident("api")
+    """The API is partly down, the Console not to be judged, the rest well; the vendor knows."""
+    note = ProviderNote(
+        indicator="major",
+        incident_url="https://status.claude.com/incidents/9l93x2ht4s5w",
+        posted_at=NOON - timedelta(minutes=2),
+        lead_seconds=420.0,
+    )
+    routes = (Alternative(name="bedrock", state=State.OPERATIONAL),)
+    incident = an_incident("api", provider=note, alternatives=routes)
     daemon.view = a_status_view(
         daemon.plan,
         components=(
@@ -51,6 +67,8 @@ def an_outage(daemon: FakeDaemon) -> None:
             guard_active=True,
             targets=(("control_a", True, True), ("control_b", False, None)),
         ),
+        provider=a_report(theirs(-2, "api"), read=-1, components=(("api", State.PARTIAL_OUTAGE),)),
+        alternatives=routes,
     )
 
 
@@ -319,3 +337,21 @@ async def test_depths_are_told_in_full(
     assert row["depths"] == [
         {"depth": "edge", "state": "major_outage", "probes": 2, "runs": 12, "bad": 12}
     ]
+
+
+async def test_where_else_to_go_stands_in_the_same_document(
+    start: Start, client: aiohttp.ClientSession, daemon: FakeDaemon
+) -> None:
+    route = a_probe("bedrock", components=(), alternative_for="api")
+    daemon.plan = replace(daemon.plan, probes=(*daemon.plan.probes, route))
+    an_outage(daemon)
+    url = await start(plan=daemon.plan)
+    for path in ("api/available", "api"):
+        body = await get(client, f"{url}/api/v1/components/{path}")
+        assert body["alternatives"] == [{"name": "bedrock", "state": "operational"}]
+        assert body["provider"]["state"] == "partial_outage"
+    console = await get(client, f"{url}/api/v1/components/console/available")
+    assert console["alternatives"] == []
+    assert console["provider"]["state"] == "unknown"
+    probe = await get(client, f"{url}/api/v1/probes/bedrock")
+    assert (probe["alternative_for"], probe["components"]) == ("api", [])

@@ -14,6 +14,7 @@ from tests.factories import (
     a_component_view,
     a_judged,
     a_plan,
+    a_status_view,
     a_timed_out_observation,
     an_incident,
 )
@@ -67,8 +68,9 @@ def test_stored_runs_are_shown_newest_first() -> None:
 def test_a_component_lists_what_is_evidence_for_it() -> None:
     plan = a_plan(keyed=False)
     component = plan.components[2]
+    view = a_status_view(plan)
     document = Shapes("local").component_detail(
-        a_component_view(component.name, State.OPERATIONAL), component, plan.probes
+        view, a_component_view(component.name, State.OPERATIONAL), component, plan
     )
     assert {"probe": "api_models", "depth": "key", "enabled": False} in document["probes"]
     assert "console_page" not in {row["probe"] for row in document["probes"]}

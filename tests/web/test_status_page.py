@@ -14,9 +14,11 @@ from typing_extensions import override
 
 from monitor.core.effects import Judged, NetworkView, ProbeView
 from monitor.core.incident import (
+    Alternative,
     EventType,
     Impact,
     IncidentPhase,
+    ProviderNote,
     Reason,
     Sample,
     State,
@@ -24,8 +26,10 @@ from monitor.core.incident import (
 )
 from monitor.core.observation import Phase, Timings
 from monitor.core.outcome import Outcome, Verdict
+from monitor.core.provider import ProviderReport
 from monitor.web.charts import phase_bars
 from monitor.web.shapes import row_of
+from tests.core.vendorpage import a_report, theirs
 from tests.factories import (
     NOON,
     a_component_view,
@@ -430,3 +434,61 @@ def test_odd_phases_stay_within_the_bar(timings: Timings) -> None:
     for piece in phase_bars(row_of(a_judged(seconds=timings.total, timings=timings))):
         assert 0 <= piece.x <= 1000
         assert 0 <= piece.width <= 1000
+
+
+# ---------------------------------------------------------------- beside our own word
+
+
+async def test_the_vendors_word_stands_beside_each_component(
+    start: Start, client: aiohttp.ClientSession, daemon: FakeDaemon
+) -> None:
+    report = a_report(theirs(-2, "api"), read=-1, components=(("api", State.PARTIAL_OUTAGE),))
+    routes = (Alternative(name="bedrock", state=State.OPERATIONAL),)
+    daemon.view = replace(daemon.view, provider=report, alternatives=routes)
+    page = await fetch(client, f"{await start()}/")
+    assert "the vendor says: partial outage" in page.text
+    assert "the vendor says: unknown" in page.text
+    assert "read 1 min ago" in page.text
+    assert "Elevated errors (investigating)" in page.text
+    assert "bedrock: operational" in page.text
+
+
+async def test_a_page_of_the_vendors_that_cannot_be_read_is_said(
+    start: Start, client: aiohttp.ClientSession, daemon: FakeDaemon
+) -> None:
+    daemon.view = replace(daemon.view, provider=ProviderReport(error="HTTP 405"))
+    url = await start()
+    assert "page cannot be read: HTTP 405" in (await fetch(client, f"{url}/")).text
+    stale = a_report(theirs(0, url=None), read=-60, error="HTTP 403")
+    daemon.view = replace(daemon.view, provider=stale)
+    page = await fetch(client, f"{url}/")
+    assert "was read 1 h ago; since then it cannot be read: HTTP 403" in page.text
+    assert "the vendor says: unknown" in page.text
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        (None, ""),
+        (ProviderNote(indicator="none"), "nothing that fits"),
+        (ProviderNote(posted_at=NOON, lead_seconds=540.0), "9 min after us"),
+        (
+            ProviderNote(posted_at=NOON, lead_seconds=-60.0, incident_url="https://x.example/i"),
+            "1 min before us",
+        ),
+    ],
+)
+async def test_an_incident_says_who_was_first(
+    note: ProviderNote | None,
+    said: str,
+    start: Start,
+    client: aiohttp.ClientSession,
+    past: FakePast,
+) -> None:
+    routes = (Alternative(name="bedrock", state=State.UNKNOWN),)
+    incident = an_incident(provider=note, alternatives=routes)
+    past.stored = [incident]
+    page = await fetch(client, f"{await start()}/incidents/{incident.id}")
+    assert said in page.text
+    assert ("The vendor posted" in page.text) is (note is not None)
+    assert "Other route bedrock unknown" in page.text.replace("bedrockunknown", "bedrock unknown")
