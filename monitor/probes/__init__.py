@@ -12,11 +12,20 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from monitor.clock import Clock
-from monitor.probes._base import AnyKind, HttpReply, HttpRequest, ProbeKind, ProbeSpec, Reading
+from monitor.probes._base import (
+    AnyKind,
+    HttpReply,
+    HttpRequest,
+    ProbeKind,
+    ProbeSpec,
+    Reading,
+    RefusedError,
+)
 from monitor.probes._bound import BoundProbe, plan_of, user_agent
 from monitor.probes._control import HttpControl
 from monitor.probes._http import ProbeContext
 from monitor.probes._lookups import LookupThreads
+from monitor.probes._stream import Pace, StreamReader, reading_of, unless_ended
 from monitor.probes._tls import Tls
 
 __all__ = [
@@ -26,13 +35,18 @@ __all__ = [
     "HttpReply",
     "HttpRequest",
     "LookupThreads",
+    "Pace",
     "ProbeContext",
     "ProbeKind",
     "ProbeSpec",
     "Reading",
+    "RefusedError",
+    "StreamReader",
     "context",
     "kinds",
     "plan_of",
+    "reading_of",
+    "unless_ended",
     "user_agent",
 ]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from monitor import probes
-from monitor.backtest.replay import HANDSHAKE_SECONDS, REFUSED_SECONDS, Question, observe, questions
+from monitor.backtest.replay import Question, observe, questions
+from monitor.backtest.wire import HANDSHAKE_SECONDS, REFUSED_SECONDS
 from monitor.clock import ScaledClock
 from monitor.config.load import load
 from monitor.config.schema import Config
@@ -164,7 +165,7 @@ def facts(seen: Observation) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("probe", ["api_message_haiku", "claude_ai_home"])
+@pytest.mark.parametrize("probe", ["api_message_haiku", "api_stream_haiku", "claude_ai_home"])
 async def test_a_fault_is_the_same_over_sockets_and_in_virtual_time(
     fault: str, probe: str, threads: LookupThreads
 ) -> None:
