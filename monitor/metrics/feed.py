@@ -167,6 +167,10 @@ class Metrics:
         )
         for phase, seconds in seen.timings.phases():
             self._of.phase_duration.labels(probe, phase).observe(max(0.0, seconds))
+        if seen.first_token is not None:
+            self._of.first_token.labels(probe).observe(max(0.0, seen.first_token))
+        if seen.per_output_token is not None:
+            self._of.per_token.labels(probe).observe(max(0.0, seen.per_output_token))
         self._of.last_run.labels(probe).set(seen.at.timestamp())
         if seen.certificate_expires is not None:
             self._of.expiry.labels(probe).set(seen.certificate_expires.timestamp())

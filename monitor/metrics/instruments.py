@@ -1,8 +1,7 @@
 """Every metric, declared once: names, types and labels as in the contract's table.
 
 Three stand beside the table, because a shut database has to show: `store_writable`, `store_pending`
-and `runs_dropped_total`. The metrics of first tokens, cost and the vendor's page join with what
-fills them.
+and `runs_dropped_total`. The metrics of cost and the vendor's page join with what fills them.
 """
 
 from __future__ import annotations
@@ -24,6 +23,12 @@ RUN_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 
 
 PHASE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Upper bounds for one phase, in seconds."""
+
+FIRST_TOKEN_BUCKETS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 20, 30)
+"""Upper bounds for the first token of a stream, in seconds."""
+
+TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 10)
+"""Upper bounds for one token after the first, in seconds."""
 
 LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Upper bounds for late starts and a late event loop, in seconds."""
@@ -78,6 +83,18 @@ class Instruments:
             PHASE_BUCKETS,
             "probe",
             "phase",
+        )
+        self.first_token = self._histogram(
+            "time_to_first_token_seconds",
+            "From the start of a run to the first token of its stream.",
+            FIRST_TOKEN_BUCKETS,
+            "probe",
+        )
+        self.per_token = self._histogram(
+            "time_per_output_token_seconds",
+            "From one token of a stream to the next, on average over a run.",
+            TOKEN_BUCKETS,
+            "probe",
         )
         self.last_run = self._gauge(
             "last_run_timestamp_seconds", "When the last run of a probe started.", "probe"
@@ -183,6 +200,9 @@ class Instruments:
             self.phase_duration.labels(probe.name, phase)
         for reason in SkipReason:
             self.runs_skipped.labels(probe.name, reason)
+        if probe.paid:
+            self.first_token.labels(probe.name)
+            self.per_token.labels(probe.name)
         if probe.model is not None:
             for direction in ("input", "output"):
                 self.tokens.labels(probe.name, direction)
