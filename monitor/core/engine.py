@@ -232,25 +232,24 @@ class Engine:
             if not isinstance(effect, Announce):
                 continue
             if effect.event.type in (EventType.OPENED, EventType.REOPENED):
-                return [*effects, *self._cadence(detector, self._policy.cadence)]
+                return [*effects, *self._cadence(detector, calm=False)]
             if effect.event.type is EventType.CLOSED:
-                return [*effects, *self._cadence(detector, None)]
+                return [*effects, *self._cadence(detector, calm=True)]
         return effects
 
-    def _cadence(self, detector: Detector, interval: float | None) -> list[Effect]:
+    def _cadence(self, detector: Detector, *, calm: bool) -> list[Effect]:
         open_elsewhere = {
             probe
             for other in self._detectors.values()
             if other is not detector and other.standing.stage is not Stage.CALM and other.pools
             for probe in other.pools[0].names
         }
-        names = tuple(
-            probe.name
-            for probe in (detector.pools[0].probes if detector.pools else ())
-            if cadence_of(probe, self._policy) < probe.interval
-            and not (interval is None and probe.name in open_elsewhere)
-        )
-        return [SetCadence(probes=names, interval=interval)] if names else []
+        groups: dict[float | None, list[str]] = {}
+        for probe in detector.pools[0].probes if detector.pools else ():
+            cadence = cadence_of(probe, self._policy)
+            if cadence < probe.interval and not (calm and probe.name in open_elsewhere):
+                groups.setdefault(None if calm else cadence, []).append(probe.name)
+        return [SetCadence(probes=tuple(names), interval=own) for own, names in groups.items()]
 
     def _watch_clocks(self, now: Moment) -> None:
         """Wall against monotonic time: after a jump or a sleep the windows mean nothing."""
@@ -395,5 +394,5 @@ class Engine:
         self._orphans.clear()
         for detector in self._detectors.values():
             if detector.standing.stage is not Stage.CALM:
-                effects += self._cadence(detector, self._policy.cadence)
+                effects += self._cadence(detector, calm=False)
         return (*effects, *self._board.changes(now))
