@@ -15,7 +15,7 @@ error says: the probe that asks without a key expects its 401.
 | Cloudflare refuses this address, region or client (any other 1xxx, any other category with a 4xx) | `blocked` |
 | the `forbidden` shape with a 4xx; sent to the page for unserved regions; 451 | `blocked` |
 | the text `Rate exceeded` below 500 | `bad_content` |
-| every check passed: within its latency objective; past it | `ok`; `slow` |
+| every check that counts passed: within its latency objective; past it | `ok`; `slow` |
 | 529, `overloaded_error` or the message "Overloaded", whatever the status | `overloaded` |
 | spend limit reached, credit balance too low | `client_error` |
 | 429, or `rate_limit_error` below 500 | `rate_limited` |

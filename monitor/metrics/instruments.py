@@ -200,16 +200,20 @@ class Instruments:
             self.phase_duration.labels(probe.name, phase)
         for reason in SkipReason:
             self.runs_skipped.labels(probe.name, reason)
+        self._create_model(probe)
+        self.enabled.labels(probe.name).set(probe.enabled)
+        self.info.labels(probe.name, probe.kind, probe.depth, probe.model or "").set(1)
+        for component in probe.components:
+            self.component_info.labels(probe.name, component).set(1)
+
+    def _create_model(self, probe: ProbePlan) -> None:
+        """What a probe that asks a model has; only one that is paid for gets tokens back."""
         if probe.paid:
             self.first_token.labels(probe.name)
             self.per_token.labels(probe.name)
         if probe.model is not None:
             for direction in ("input", "output"):
                 self.tokens.labels(probe.name, direction)
-        self.enabled.labels(probe.name).set(probe.enabled)
-        self.info.labels(probe.name, probe.kind, probe.depth, probe.model or "").set(1)
-        for component in probe.components:
-            self.component_info.labels(probe.name, component).set(1)
 
     def _create_component(self, component: str) -> None:
         for state in State:

@@ -251,9 +251,8 @@ def test_an_error_event_is_told_by_its_type_without_secrets_or_escapes() -> None
     ],
 )
 def test_what_does_not_end_is_given_up(parts: list[bytes], words: str) -> None:
-    stream = MessageStream(a_spec(), KEY)
     with pytest.raises(RefusedError, match=words) as caught:
-        [stream.feed(part, 0.0) for part in parts]
+        came(parts)
     assert caught.value.kind is Failure.TOO_LARGE
 
 

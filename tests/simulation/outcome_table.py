@@ -63,8 +63,9 @@ class Row:
     told: str = ""
     given: Given = Given.NOTHING
 
-    def __str__(self) -> str:
-        """The test's id."""
+    @property
+    def id(self) -> str:
+        """Its name among the tests."""
         more = [self.told.replace(" ", ""), self.given.name.lower() if self.given else ""]
         return "-".join([self.fault, self.endpoint, *filter(None, more)])
 

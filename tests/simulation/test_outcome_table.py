@@ -219,7 +219,7 @@ def judged(row: Row, seen: Observation, plan: ProbePlan) -> Verdict:
     return classify(seen, context)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_outcome_table(row: Row, table: Played) -> None:
     seen, _, plans = table
     if (row.fault, row.told, row.endpoint) not in seen:
@@ -243,7 +243,7 @@ def test_the_outcome_table_has_every_fault_outcome_and_endpoint() -> None:
     assert {row.outcome for row in ROWS} == set(Outcome)
     assert {row.endpoint for row in ROWS} == set(PROBES)
     assert len(ROWS) >= 80
-    assert len(set(map(str, ROWS))) == len(ROWS)
+    assert len({row.id for row in ROWS}) == len(ROWS)
 
 
 @pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"status_lying", "status_late"}))
