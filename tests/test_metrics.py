@@ -42,6 +42,8 @@ TYPES = {
     "runs": "counter",
     "run_duration_seconds": "histogram",
     "phase_duration_seconds": "histogram",
+    "time_to_first_token_seconds": "histogram",
+    "time_per_output_token_seconds": "histogram",
     "last_run_timestamp_seconds": "gauge",
     "probe_enabled": "gauge",
     "probe_info": "gauge",
@@ -201,6 +203,21 @@ def test_a_phase_that_did_not_take_place_is_not_counted(metrics: Metrics) -> Non
     assert value(metrics, "run_duration_seconds_count", probe="api_hello", counts="bad") == 1
     labels = {"probe": "api_hello", "phase": "transfer"}
     assert value(metrics, "phase_duration_seconds_count", **labels) == 0
+
+
+def test_the_tokens_of_a_stream_are_timed(metrics: Metrics) -> None:
+    metrics.publish([a_judged("api_message_haiku", first_token=0.75, per_output_token=0.02)])
+    metrics.publish([a_judged("api_message_haiku", first_token=0.5)])
+    labels = {"probe": "api_message_haiku"}
+    assert value(metrics, "time_to_first_token_seconds_sum", **labels) == 1.25
+    assert value(metrics, "time_per_output_token_seconds_count", **labels) == 1
+    assert value(metrics, "time_per_output_token_seconds_sum", **labels) == 0.02
+
+
+def test_a_run_that_is_no_stream_times_no_tokens(metrics: Metrics) -> None:
+    metrics.publish([a_judged("api_message_haiku")])
+    labels = {"probe": "api_message_haiku"}
+    assert value(metrics, "time_to_first_token_seconds_count", **labels) == 0
 
 
 def test_a_provisional_run_is_not_counted_its_result_will_be(metrics: Metrics) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from monitor import probes
 from monitor.backtest.vendorpage import VendorPage
+from monitor.backtest.wire import follow, see
 from monitor.config.schema import Config
 from monitor.core.effects import (
     Announce,
@@ -41,16 +42,14 @@ from monitor.core.observation import (
 )
 from monitor.core.plan import ControlPlan, Plan, ProbePlan, staggered_offsets
 from monitor.core.policy import Policy
-from monitor.probes import AnyKind, HttpReply, ProbeSpec
-from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
+from monitor.probes import AnyKind, ProbeSpec, reading_of
+from monitor.simulation.exchange import Certificate, SimRequest, SimResponse
 from monitor.simulation.tls import EXPIRING_DAYS
 from monitor.simulation.world import World
 from monitor.spec import Secret
 
 TICK_SECONDS = 1.0
 SWEEP_GAP = 0.1
-REFUSED_SECONDS = 0.01
-HANDSHAKE_SECONDS = 0.05
 BESIDE_MAX = 3
 """Runs of one probe at once, as in the daemon's scheduler."""
 CONTROL_TIMEOUT = 3.0
@@ -251,11 +250,11 @@ class Rehearsal:
             url = urlsplit(target.url)
             request = SimRequest(method="GET", host=url.hostname or "", path=url.path or "/")
             response = self._world.answer(request, moment.wall)
-            error, seconds = _failure(response, CONTROL_TIMEOUT)
-            good = error is None
+            seen = see(response, CONTROL_TIMEOUT)
+            good = seen.error is None
             self._controls_open += 1
             ended = partial(self._control_ended, target, moment, good=good)
-            self._at(moment.mono + seconds, ended)
+            self._at(moment.mono + seen.seconds, ended)
 
     def _control_ended(self, target: ControlPlan, began: Moment, *, good: bool) -> None:
         self._controls_open -= 1
@@ -293,10 +292,12 @@ def observe(
     question: Question, response: SimResponse, began: Moment, origin: Origin
 ) -> Observation:
     """What a probe would have seen of `response`, had it asked at `began`."""
-    plan = question.plan
-    error, seconds = _failure(response, plan.timeout)
-    reply = _reply(response, plan.timeout, error)
-    reading = None if reply is None else question.kind.read(question.spec, reply)
+    plan, kind = question.plan, question.kind
+    reader = None if kind.stream is None else kind.stream(question.spec, question.key)
+    seen = see(response, plan.timeout) if reader is None else follow(response, plan.timeout, reader)
+    reading = None
+    if seen.reply is not None:
+        reading = reading_of(kind, question.spec, seen.reply, seen.error, reader)
     expires = None
     if response.certificate is Certificate.EXPIRING:
         expires = began.wall + timedelta(days=EXPIRING_DAYS)
@@ -305,73 +306,15 @@ def observe(
         probe=plan.name,
         at=began.wall,
         started=began.mono,
-        ended=began.mono + seconds,
-        timings=Timings(total=seconds, first_byte=seconds),
+        ended=began.mono + seen.seconds,
+        timings=Timings(total=seen.seconds, first_byte=seen.seconds),
         origin=origin,
         answer=None if reading is None else reading.answer,
-        checks=() if reading is None or error is not None else reading.checks,
-        error=error,
+        checks=() if reading is None else reading.checks,
+        error=seen.error,
         input_tokens=None if reading is None else reading.input_tokens,
         output_tokens=None if reading is None else reading.output_tokens,
         certificate_expires=expires,
-    )
-
-
-def _error(kind: Failure, phase: Phase, message: str) -> TransportError:
-    return TransportError(kind=kind, phase=phase, message=message)
-
-
-_AT_ONCE = {
-    Transport.DNS: _error(Failure.DNS, Phase.DNS, "the name does not resolve"),
-    Transport.REFUSED: _error(Failure.CONNECT, Phase.CONNECT, "connection refused"),
-}
-_AT_LAST = {
-    Transport.RESET: _error(Failure.RESET, Phase.FIRST_BYTE, "connection reset by peer"),
-    Transport.CUT: _error(Failure.RESET, Phase.TRANSFER, "the body ended before it was whole"),
-}
-_REFUSALS = {
-    Certificate.EXPIRED: "certificate has expired",
-    Certificate.WRONG_HOST: "hostname mismatch",
-    Certificate.UNTRUSTED: "unable to get local issuer certificate",
-}
-
-
-def _failure(response: SimResponse, timeout: float) -> tuple[TransportError | None, float]:
-    """Why who waits `timeout` seconds gets no whole answer (None: it comes), and after how long."""
-    transport = response.transport
-    if transport in _AT_ONCE:
-        return _AT_ONCE[transport], REFUSED_SECONDS
-    if response.certificate in _REFUSALS and transport is not Transport.UNREACHABLE:
-        message = f"the certificate is refused: {_REFUSALS[response.certificate]}"
-        return _error(Failure.TLS, Phase.TLS, message), HANDSHAKE_SECONDS
-    if response.seconds > timeout:
-        message = f"no answer within {timeout:g} s"
-        return _error(Failure.TIMEOUT, _waiting(response, timeout), message), timeout
-    return _AT_LAST.get(transport), response.seconds
-
-
-def _waiting(response: SimResponse, timeout: float) -> Phase:
-    """The phase in which the time is over."""
-    if response.transport is Transport.UNREACHABLE:
-        return Phase.CONNECT
-    if response.transport is Transport.HANG or response.delay > timeout:
-        return Phase.FIRST_BYTE
-    return Phase.TRANSFER
-
-
-def _reply(response: SimResponse, timeout: float, error: TransportError | None) -> HttpReply | None:
-    """The answer, as much of it as came; None when not even its head did."""
-    if error is None:
-        return HttpReply(status=response.status, headers=response.headers, body=response.body)
-    if error.phase is not Phase.TRANSFER:
-        return None
-    left = timeout - response.delay
-    came = bytearray()
-    for wait, part in response.parts():
-        left -= wait
-        if left < 0:
-            break
-        came += part
-    return HttpReply(
-        status=response.status, headers=response.headers, body=bytes(came), truncated=True
+        first_token=None if reading is None else reading.first_token,
+        per_output_token=None if reading is None else reading.per_output_token,
     )

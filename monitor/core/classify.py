@@ -15,7 +15,7 @@ error says: the probe that asks without a key expects its 401.
 | Cloudflare refuses this address, region or client (any other 1xxx, any other category with a 4xx) | `blocked` |
 | the `forbidden` shape with a 4xx; sent to the page for unserved regions; 451 | `blocked` |
 | the text `Rate exceeded` below 500 | `bad_content` |
-| every check passed: within its latency objective; past it | `ok`; `slow` |
+| every check that counts passed: within its latency objective; past it | `ok`; `slow` |
 | 529, `overloaded_error` or the message "Overloaded", whatever the status | `overloaded` |
 | spend limit reached, credit balance too low | `client_error` |
 | 429, or `rate_limit_error` below 500 | `rate_limited` |
@@ -47,7 +47,7 @@ from monitor.core.failure import Ruling, judge_failure
 from monitor.core.observation import Answer, Failure, Observation
 from monitor.core.outcome import Outcome, Verdict
 from monitor.core.plan import ProbePlan
-from monitor.core.quotes import check_words, said
+from monitor.core.quotes import check_words, said, told
 
 SENTENCE_CHARS_MAX = 200
 """How long a verdict's reason may be, in characters."""
@@ -245,7 +245,8 @@ def _as_expected(answer: Answer, observation: Observation, context: Context) -> 
     objective = context.probe.latency_objective
     if took > objective and observation.loop_late <= context.loop_late_max:
         return Outcome.SLOW, f"correct, but took {took:.3g} s (objective {objective:.3g} s)"
-    return Outcome.OK, f"answered {answer.status} as expected in {took:.3g} s"
+    words = told(observation.checks)
+    return Outcome.OK, f"answered {answer.status} as expected in {took:.3g} s{words}"
 
 
 def _overloaded(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
@@ -278,7 +279,7 @@ def _rate_limited(answer: Answer, _observation: Observation, _context: Context) 
 
 def _stream_broken(answer: Answer, observation: Observation, _context: Context) -> Ruling | None:
     for check in observation.checks:
-        if check.name == STREAM_CHECK and not check.ok:
+        if check.name == STREAM_CHECK and check.failed:
             return Outcome.STREAM_BROKEN, f"answered {answer.status}, but {check_words(check)}"
     return None
 
@@ -313,7 +314,7 @@ def _is_refusal(answer: Answer) -> bool:
 
 def _not_set_up(answer: Answer, observation: Observation, _context: Context) -> Ruling | None:
     """The answer is sound and does not have what the config names: a model that was retired."""
-    failed = [check for check in observation.checks if not check.ok]
+    failed = [check for check in observation.checks if check.failed]
     if not failed or any(check.name != SET_UP_CHECK for check in failed):
         return None
     if observation.error is not None or answer.truncated:
@@ -339,7 +340,7 @@ def _broken_off(_answer: Answer, observation: Observation, context: Context) -> 
 
 def _mismatch(answer: Answer, observation: Observation, context: Context) -> Ruling:
     """An answer that no rule knows and that is not the one expected."""
-    failed = next((check for check in observation.checks if not check.ok), None)
+    failed = next((check for check in observation.checks if check.failed), None)
     sentence = said(answer) if failed is None else f"{said(answer)}; {check_words(failed)}"
     return Outcome.BAD_CONTENT if context.proven else Outcome.UNPROVEN, sentence
 
@@ -358,7 +359,7 @@ def _expected(observation: Observation) -> bool:
         observation.error is None
         and observation.answer is not None
         and bool(observation.checks)
-        and all(check.ok for check in observation.checks)
+        and not any(check.failed for check in observation.checks)
     )
 
 

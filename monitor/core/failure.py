@@ -49,7 +49,8 @@ def judge_failure(error: TransportError, observation: Observation, *, proven: bo
     answer = observation.answer
     if error.kind is Failure.TIMEOUT:
         begun = f"answered {answer.status}, but not whole" if answer else "no answer"
-        waited = f"within {observation.seconds:.3g} s ({_PHASE_WORDS[error.phase]})"
+        awaited = error.awaited or _PHASE_WORDS[error.phase]
+        waited = f"within {observation.seconds:.3g} s ({awaited})"
         return Outcome.TIMEOUT, f"{begun} {waited}"
     what = f"{_FAILURE_WORDS[error.kind]} ({_PHASE_WORDS[error.phase]})"
     sentence = f"{what}: {error.message}" if error.message else what

@@ -57,11 +57,14 @@ class TransportError:
         kind: what went wrong.
         phase: where it went wrong.
         message: the cause in a few words; bounded, redacted.
+        awaited: what was waited for when a limit of its own ran out, where the phase does not say
+            it (`waiting for the first content, limit 20 s`); empty otherwise.
     """
 
     kind: Failure
     phase: Phase
     message: str
+    awaited: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +103,19 @@ class Check:
         name: what was expected, in one word (`status`, `json`, `type`, ...).
         ok: whether it was met.
         detail: what was seen, when it was not.
+        counts: whether a run that does not meet it is not as expected; a check that does not count
+            is only told.
     """
 
     name: str
     ok: bool
     detail: str = ""
+    counts: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was not met, and that counts."""
+        return self.counts and not self.ok
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +196,7 @@ class Observation:
         certificate_expires: end of validity of the server's certificate.
         ratelimits: what the vendor says remains, by kind of limit.
         first_token: seconds from the start of the run to the first content of a streamed answer.
+        per_output_token: seconds from one token of it to the next, on average after the first.
     """
 
     run_id: str
@@ -204,6 +216,7 @@ class Observation:
     certificate_expires: datetime | None = None
     ratelimits: tuple[tuple[str, float], ...] = field(default=())
     first_token: float | None = None
+    per_output_token: float | None = None
 
     @property
     def seconds(self) -> float:

@@ -23,6 +23,9 @@ RECOVER_MIN = 3
 RECOVER_EACH = 2
 """Good runs in a row for each probe of the pool: a large pool that is half well has long rows."""
 
+PAID_CADENCE = 60.0
+"""Seconds between the runs of a paid probe while a component of it is not well, at most."""
+
 CLOSE_FILL = 0.8
 """Share of the runs due in the close window that must have come, where it cannot hold more."""
 
@@ -64,11 +67,13 @@ class Pool:
 def cadence_of(probe: ProbePlan, policy: Policy) -> float:
     """Seconds between the runs of `probe` while a component of it is not operational.
 
-    Paid probes and those that may not be asked more often keep their own interval.
+    Those that may not be asked more often keep their own interval. Paid ones run once a minute: an
+    incident cannot close before each of its probes was heard, and waits for a slow one.
     """
-    if probe.paid or not probe.burst:
+    if not probe.burst:
         return probe.interval
-    return min(probe.interval, policy.cadence)
+    cadence = max(policy.cadence, PAID_CADENCE) if probe.paid else policy.cadence
+    return min(probe.interval, cadence)
 
 
 def pools_of(component: str, plan: Plan, policy: Policy) -> tuple[Pool, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from monitor.core.answer import clean
 from monitor.core.observation import Answer, Check
 
@@ -23,3 +25,8 @@ def said(answer: Answer) -> str:
 def check_words(check: Check) -> str:
     """Which expectation was not met, and what was seen instead."""
     return f"{check.name}: {check.detail}" if check.detail else f"{check.name} is not as expected"
+
+
+def told(checks: Iterable[Check]) -> str:
+    """What was not met and does not count, to stand behind a sentence: told, and no more."""
+    return "".join(f"; {check_words(check)}" for check in checks if not (check.ok or check.counts))

@@ -175,9 +175,18 @@ class Metrics:
             limit = header.replace("-", "_")  # the vendor's headers have hyphens
             if limit in self._limits:
                 self._of.ratelimit.labels(probe, limit).set(remaining)
+        self._count_tokens(seen)
+
+    def _count_tokens(self, seen: Observation) -> None:
+        """How many tokens a run took, and how fast those of a stream came."""
+        probe = seen.probe
         for direction, tokens in (("input", seen.input_tokens), ("output", seen.output_tokens)):
             if tokens:
                 self._of.tokens.labels(probe, direction).inc(max(0, tokens))
+        if seen.first_token is not None:
+            self._of.first_token.labels(probe).observe(max(0.0, seen.first_token))
+        if seen.per_output_token is not None:
+            self._of.per_token.labels(probe).observe(max(0.0, seen.per_output_token))
 
     def _count_incident(self, incident: Incident, *, opened: bool) -> None:
         """Count `incident` when it opens, and each component once, when it first touches it."""

@@ -2,8 +2,7 @@
 
 Some stand beside the table. A shut database has to show: `store_writable`, `store_pending` and
 `runs_dropped_total`; and so has a vendor's page that cannot be read:
-`provider_last_read_timestamp_seconds`. The metrics of first tokens and cost join with what fills
-them.
+`provider_last_read_timestamp_seconds`. The metrics of cost join with what fills them.
 """
 
 from __future__ import annotations
@@ -25,6 +24,12 @@ RUN_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 
 
 PHASE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Upper bounds for one phase, in seconds."""
+
+FIRST_TOKEN_BUCKETS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 20, 30)
+"""Upper bounds for the first token of a stream, in seconds."""
+
+TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 10)
+"""Upper bounds for one token after the first, in seconds."""
 
 LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Upper bounds for late starts and a late event loop, in seconds."""
@@ -80,6 +85,18 @@ class Instruments:
             PHASE_BUCKETS,
             "probe",
             "phase",
+        )
+        self.first_token = self._histogram(
+            "time_to_first_token_seconds",
+            "From the start of a run to the first token of its stream.",
+            FIRST_TOKEN_BUCKETS,
+            "probe",
+        )
+        self.per_token = self._histogram(
+            "time_per_output_token_seconds",
+            "From one token of a stream to the next, on average over a run.",
+            TOKEN_BUCKETS,
+            "probe",
         )
         self.last_run = self._gauge(
             "last_run_timestamp_seconds", "When the last run of a probe started.", "probe"
@@ -202,13 +219,20 @@ class Instruments:
             self.phase_duration.labels(probe.name, phase)
         for reason in SkipReason:
             self.runs_skipped.labels(probe.name, reason)
-        if probe.model is not None:
-            for direction in ("input", "output"):
-                self.tokens.labels(probe.name, direction)
+        self._create_model(probe)
         self.enabled.labels(probe.name).set(probe.enabled)
         self.info.labels(probe.name, probe.kind, probe.depth, probe.model or "").set(1)
         for component in probe.components:
             self.component_info.labels(probe.name, component).set(1)
+
+    def _create_model(self, probe: ProbePlan) -> None:
+        """What a probe that asks a model has; only one that is paid for gets tokens back."""
+        if probe.paid:
+            self.first_token.labels(probe.name)
+            self.per_token.labels(probe.name)
+        if probe.model is not None:
+            for direction in ("input", "output"):
+                self.tokens.labels(probe.name, direction)
 
     def _create_component(self, component: str) -> None:
         for state in State:

@@ -12,12 +12,21 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from monitor.clock import Clock
-from monitor.probes._base import AnyKind, HttpReply, HttpRequest, ProbeKind, ProbeSpec, Reading
+from monitor.probes._base import (
+    AnyKind,
+    HttpReply,
+    HttpRequest,
+    ProbeKind,
+    ProbeSpec,
+    Reading,
+    RefusedError,
+)
 from monitor.probes._bound import BoundProbe, plan_of, user_agent
 from monitor.probes._control import HttpControl
 from monitor.probes._http import Asked, ProbeContext, ask
 from monitor.probes._lookups import LookupThreads
 from monitor.probes._statuspage import READ_SECONDS, StatusPage, wait_before
+from monitor.probes._stream import Pace, StreamReader, reading_of, unless_ended
 from monitor.probes._tls import Tls
 
 __all__ = [
@@ -29,15 +38,20 @@ __all__ = [
     "HttpReply",
     "HttpRequest",
     "LookupThreads",
+    "Pace",
     "ProbeContext",
     "ProbeKind",
     "ProbeSpec",
     "Reading",
+    "RefusedError",
     "StatusPage",
+    "StreamReader",
     "ask",
     "context",
     "kinds",
     "plan_of",
+    "reading_of",
+    "unless_ended",
     "user_agent",
     "wait_before",
 ]

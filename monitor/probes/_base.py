@@ -27,6 +27,7 @@ from monitor.core.answer import redact
 from monitor.core.observation import Answer, Check, Failure, Phase, Timings, TransportError
 from monitor.core.outcome import Depth
 from monitor.pipeline import Progress
+from monitor.probes._stream import StreamReader
 from monitor.spec import Duration, Secret, Spec
 
 BODY_BYTES_MAX = 256 * 1024
@@ -121,10 +122,16 @@ class ProbeSpec(Spec):
 class Trail:
     """What a run leaves behind as it goes: its phases, the one under way, the certificates."""
 
-    def __init__(self, progress: Progress, now: Callable[[], float] = time.perf_counter) -> None:
-        """`progress` is told of each phase; `now` gives the machine's seconds."""
+    def __init__(
+        self,
+        progress: Progress,
+        now: Callable[[], float] = time.perf_counter,
+        entered: Callable[[Phase], None] = lambda _phase: None,
+    ) -> None:
+        """`progress` and `entered` are told of each phase; `now` gives the machine's seconds."""
         self._progress = progress
         self._now = now
+        self._entered = entered
         self._began = self._since = now()
         self._running: Phase | None = None
         self._spent: dict[Phase, float] = {}
@@ -144,6 +151,11 @@ class Trail:
         self._since, self._running = moment, phase
         if phase is not None:
             self._progress.phase = phase
+            self._entered(phase)
+
+    def elapsed(self) -> float:
+        """The machine's seconds since the run began."""
+        return self._now() - self._began
 
     def certificate(self, certificate: Any) -> None:
         """Take note of the peer's `certificate`, as `getpeercert()` gives it."""
@@ -199,6 +211,8 @@ class Reading:
     input_tokens: int | None = None
     output_tokens: int | None = None
     ratelimits: tuple[tuple[str, float], ...] = ()
+    first_token: float | None = None
+    per_output_token: float | None = None
 
 
 S = TypeVar("S", bound=ProbeSpec)
@@ -217,6 +231,7 @@ class ProbeKind(Generic[S]):
         paid: (spec) to whether a run costs money.
         answered_means_vendor: (spec) to whether any HTTP answer proves the path to the vendor,
             since no one else can give one.
+        stream: (spec, key or None) to what follows an answer as it comes; None reads it whole.
     """
 
     name: str
@@ -226,6 +241,7 @@ class ProbeKind(Generic[S]):
     model: Callable[[S], str | None] = lambda _spec: None
     paid: Callable[[S], bool] = lambda _spec: False
     answered_means_vendor: Callable[[S], bool] = lambda _spec: False
+    stream: Callable[[S, Secret | None], StreamReader] | None = None
 
 
 AnyKind = ProbeKind[Any]

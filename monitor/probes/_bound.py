@@ -9,6 +9,7 @@ from monitor.core.plan import ProbePlan
 from monitor.pipeline import Progress
 from monitor.probes._base import AnyKind, HttpReply, ProbeSpec, Reading, report_bug
 from monitor.probes._http import Asked, ProbeContext, ask
+from monitor.probes._stream import StreamReader, reading_of
 from monitor.spec import Secret
 
 
@@ -94,8 +95,10 @@ class BoundProbe:
         clock = self._context.clock
         at, started = clock.now(), clock.monotonic()
         request = self._kind.request(self._spec, self._key)
-        asked = await ask(request, self._context, progress, self._plan.timeout)
-        reading, error = self._read(asked, request.secrets)
+        stream = self._kind.stream
+        reader = None if stream is None else stream(self._spec, self._key)
+        asked = await ask(request, self._context, progress, self._plan.timeout, reader)
+        reading, error = self._read(asked, reader, request.secrets)
         return Observation(
             run_id=run_id,
             probe=self._plan.name,
@@ -105,23 +108,25 @@ class BoundProbe:
             timings=asked.timings,
             origin=origin,
             answer=reading.answer if reading else None,
-            checks=reading.checks if reading and error is None else (),
+            checks=reading.checks if reading else (),
             error=error,
             input_tokens=reading.input_tokens if reading else None,
             output_tokens=reading.output_tokens if reading else None,
             certificate_expires=asked.certificate_expires,
             ratelimits=reading.ratelimits if reading else (),
+            first_token=reading.first_token if reading else None,
+            per_output_token=reading.per_output_token if reading else None,
         )
 
     def _read(
-        self, asked: Asked, secrets: tuple[str, ...]
+        self, asked: Asked, reader: StreamReader | None, secrets: tuple[str, ...]
     ) -> tuple[Reading | None, TransportError | None]:
         """What the reply says, whole or in part; a reader that fails is our own bug."""
         reply: HttpReply | None = asked.reply
         if reply is None:
             return None, asked.error
         try:
-            return self._kind.read(self._spec, reply), asked.error
+            return reading_of(self._kind, self._spec, reply, asked.error, reader), asked.error
         except Exception as problem:  # noqa: BLE001  # a bug of ours must not look like an outage
             report_bug(problem, secrets)
             message = f"{type(problem).__name__} in reading the answer; the log has the details"

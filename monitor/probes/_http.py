@@ -12,8 +12,7 @@ and the time up to then belongs to the phase before. Over redirects each phase a
 
 from __future__ import annotations
 
-import asyncio
-import functools
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -24,8 +23,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from typing_extensions import override
 from yarl import URL
 
 from monitor.clock import Clock
@@ -45,9 +42,9 @@ from monitor.probes._base import (
     report_bug,
     transport_error,
 )
-
-ADDRESSES_MAX = 16
-"""How many addresses of a name are tried."""
+from monitor.probes._follow import Follow
+from monitor.probes._lookups import Resolver
+from monitor.probes._stream import StreamReader, unless_ended
 
 HEADERS_MAX = 100
 """How many headers an answer may have."""
@@ -111,41 +108,6 @@ class Asked:
     certificate_expires: datetime | None = None
 
 
-class _Resolver(AbstractResolver):
-    """Looks names up on our own threads and says when that begins and ends."""
-
-    def __init__(self, context: ProbeContext, trail: Trail) -> None:
-        self._context = context
-        self._trail = trail
-
-    @override
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        look_up = functools.partial(
-            self._context.lookup,
-            host,
-            port,
-            family=family,
-            type=socket.SOCK_STREAM,
-            flags=socket.AI_ADDRCONFIG,
-        )
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._context.executor, look_up)
-        addresses = list(dict.fromkeys((int(row[0]), str(row[4][0])) for row in found))
-        if not addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
-        self._trail.enter(Phase.CONNECT)
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=0)
-            for kind, address in addresses[:ADDRESSES_MAX]
-        ]
-
-    @override
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
 async def only_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -172,8 +134,15 @@ def _is_address(host: str | None) -> bool:
 class _Exchange:
     """One conversation: the request, its redirects, and as much of the answer as came."""
 
-    def __init__(self, request: HttpRequest, context: ProbeContext, trail: Trail) -> None:
+    def __init__(
+        self,
+        request: HttpRequest,
+        context: ProbeContext,
+        trail: Trail,
+        follow: Follow | None = None,
+    ) -> None:
         self._request = request
+        self._follow = follow
         self._context = context
         self._trail = trail
         self._url = URL(request.url)
@@ -269,14 +238,21 @@ class _Exchange:
         return target
 
     async def _read(self, response: aiohttp.ClientResponse) -> None:
-        """Read the body, as far as its limit."""
+        """Read the body, as far as its limit; a stream that is followed, to its end."""
         limit = self._request.body_bytes_max
+        follow = self._follow
+        if follow is None or self._head is None or not follow.reader.takes(self._head):
+            follow = None
+        over = False
         async for chunk in response.content.iter_any():
             room = limit - len(self._body)
+            over = over or len(chunk) > room
             self._body += chunk[:room]
-            if len(chunk) > room:
+            if follow is not None:
+                follow.came(chunk, self._trail.elapsed())
+            elif over:
                 return
-        self._truncated = False
+        self._truncated = over
 
     async def _upload(self, body: bytes) -> AsyncIterator[bytes]:
         """The body; what comes after it begins once the socket has taken all of it."""
@@ -287,6 +263,10 @@ class _Exchange:
         """The request is out, unless an early answer overtook its body."""
         if self._trail.phase is Phase.REQUEST:
             self._trail.enter(Phase.FIRST_BYTE)
+
+    def _found(self) -> None:
+        """The name has addresses."""
+        self._trail.enter(Phase.CONNECT)
 
     def _handshake(self) -> None:
         """A step of the handshake begins."""
@@ -310,7 +290,7 @@ class _Exchange:
                 force_close=True,
                 limit=1,
                 use_dns_cache=False,
-                resolver=_Resolver(self._context, self._trail),
+                resolver=Resolver(self._context.lookup, self._context.executor, self._found),
                 socket_factory=self._socket,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -347,7 +327,11 @@ class _Exchange:
 
 
 async def ask(
-    request: HttpRequest, context: ProbeContext, progress: Progress, seconds: float
+    request: HttpRequest,
+    context: ProbeContext,
+    progress: Progress,
+    seconds: float,
+    reader: StreamReader | None = None,
 ) -> Asked:
     """Ask once. Never raises for the world; a cancellation passes through.
 
@@ -356,21 +340,30 @@ async def ask(
         context: what all runs share.
         progress: told of each phase as it begins.
         seconds: how long, on the context's clock, for everything.
+        reader: follows a stream as it comes, within limits of its own.
     """
-    trail = Trail(progress)
-    exchange = _Exchange(request, context, trail)
+    follow = None if reader is None else Follow(reader, context.clock)
+    trail = Trail(progress) if follow is None else Trail(progress, entered=follow.entered)
+    exchange = _Exchange(request, context, trail, follow)
     error: TransportError | None = None
     try:
-        async with context.clock.timeout(seconds):
+        async with (
+            context.clock.timeout(seconds),
+            contextlib.nullcontext() if follow is None else follow.limits(),
+        ):
             await exchange.run()
     except TimeoutError:
-        words = f"no whole answer within {seconds:g} s; {_WAITED_FOR[trail.phase]}"
-        error = TransportError(kind=Failure.TIMEOUT, phase=trail.phase, message=words)
+        if follow is not None and follow.missed:
+            error = follow.pace.missed(trail.phase)
+        else:
+            words = f"no whole answer within {seconds:g} s; {_WAITED_FOR[trail.phase]}"
+            error = TransportError(kind=Failure.TIMEOUT, phase=trail.phase, message=words)
     except Exception as problem:  # noqa: BLE001  # the table sorts them; what it does not know is logged
         error = transport_error(problem, trail.phase, proxied=context.proxy is not None)
         if error.kind is Failure.INTERNAL:
             report_bug(problem, request.secrets)
     timings = trail.timings()
+    error = unless_ended(error, reader)
     if error is not None:
         error = replace(error, message=hide(error.message, request.secrets))
     return Asked(

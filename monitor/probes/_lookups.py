@@ -1,4 +1,4 @@
-"""Threads for blocking name look-ups.
+"""Looking names up: threads for what blocks, and the client's resolver that uses them.
 
 The loop's default executor has six threads on two cores: a few hung look-ups there would starve
 the control targets, which are to tell whose fault it is.
@@ -6,13 +6,20 @@ the control targets, which are to tell whose fault it is.
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import queue
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
+
+ADDRESSES_MAX = 16
+"""How many addresses of a name are tried."""
 
 WAITING_MAX = 1024
 """How many name look-ups may wait for a thread."""
@@ -69,3 +76,45 @@ class LookupThreads(Executor):
                 self._jobs.put_nowait(None)
             except queue.Full:
                 return
+
+
+class Resolver(AbstractResolver):
+    """Looks names up on our own threads and says when a name is found."""
+
+    def __init__(
+        self,
+        lookup: Callable[..., Iterable[tuple[Any, ...]]],
+        executor: Executor,
+        found: Callable[[], None],
+    ) -> None:
+        """`lookup` is `socket.getaddrinfo` or what stands in for it, run on `executor`."""
+        self._lookup = lookup
+        self._executor = executor
+        self._found = found
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        look_up = functools.partial(
+            self._lookup,
+            host,
+            port,
+            family=family,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_ADDRCONFIG,
+        )
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(self._executor, look_up)
+        addresses = list(dict.fromkeys((int(row[0]), str(row[4][0])) for row in rows))
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+        self._found()
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=0)
+            for kind, address in addresses[:ADDRESSES_MAX]
+        ]
+
+    @override
+    async def close(self) -> None:
+        """Nothing is held."""

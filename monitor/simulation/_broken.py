@@ -19,7 +19,15 @@ PING_SECONDS = 15.0
 SILENCE_SECONDS_MAX = 900.0
 """How long pings go on: the longest hang that users saw."""
 
+HUGE_BYTES = 10 * 1024 * 1024
+"""How long a stream is that goes on and on."""
+
+HUGE_LINE_BYTES = 5 * 1024 * 1024
+"""How long a line is that does not end."""
+
 _FIRST_TOKEN_SECONDS = 30.0
+_GAP_SECONDS = 30.0
+_GARBAGE = b"\x00\xff\xfe\x1b[2J<html>\r\rdata\n:\n\nevent: message_start\ndata: {]\n\n" * 3
 _SLOW_SECONDS = 20.0
 
 
@@ -90,9 +98,17 @@ def stream_hang(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimRespo
 def stream_pings(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
     """A stream says nothing more in its middle, but that it is alive."""
     events = _begun(healthy)
-    if not events:
-        return healthy
-    begun = _streamed(healthy, events)
+    return _pinging(_streamed(healthy, events)) if events else healthy
+
+
+def stream_silent(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """A stream begins, says that it is alive, and never comes to its first content."""
+    events = _begun(healthy)
+    return _pinging(replace(_streamed(healthy, events[:-1]), gaps=())) if events else healthy
+
+
+def _pinging(begun: SimResponse) -> SimResponse:
+    """A stream that goes on with nothing but pings, as long as anybody waited."""
     count = int(SILENCE_SECONDS_MAX / PING_SECONDS)
     begin, size = len(begun.body), len(messages.PING)
     waits = tuple((begin + place * size, PING_SECONDS) for place in range(count))
@@ -102,6 +118,41 @@ def stream_pings(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResp
         gaps=(*begun.gaps, *waits),
         transport=Transport.STALL,
     )
+
+
+def stream_gap(_: SimRequest, answer: SimResponse, parameters: Parameters) -> SimResponse:
+    """A stream falls silent after its first content, and goes on later."""
+    events = _begun(answer)
+    if not events:
+        return answer
+    place = len(b"".join(events))
+    waits = dict(answer.gaps)
+    waits[place] = waits.get(place, 0.0) + (parameters.delay or _GAP_SECONDS)
+    return replace(answer, gaps=tuple(sorted(waits.items())))
+
+
+def stream_garbage(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """What is called a stream is something else."""
+    return replace(healthy, body=_GARBAGE, gaps=()) if _is_stream(healthy) else healthy
+
+
+def stream_huge(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """A stream goes on and on, in good order."""
+    events = _begun(healthy)
+    if not events:
+        return healthy
+    more = events[-1] * -(-HUGE_BYTES // len(events[-1]))
+    begun = _streamed(healthy, events)
+    return replace(begun, body=begun.body + more)
+
+
+def stream_huge_line(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
+    """A line of a stream does not end."""
+    events = _begun(healthy)
+    if not events:
+        return healthy
+    begun = _streamed(healthy, events)
+    return replace(begun, body=begun.body + b"data: " + b"x" * HUGE_LINE_BYTES)
 
 
 def slow_first_token(

@@ -255,6 +255,25 @@ _BROKEN: Mapping[str, FaultKind] = {
         strike=_broken.stream_pings,
         does="a stream sends nothing but pings after its first content",
     ),
+    "stream_silent": FaultKind(
+        strike=_broken.stream_silent,
+        does="a stream sends nothing but pings and never comes to its first content",
+    ),
+    "stream_gap": FaultKind(
+        strike=_broken.stream_gap,
+        does="a stream falls silent (30 s) after its first content, and goes on",
+        takes=frozenset({"delay"}),
+        adds=True,
+    ),
+    "stream_garbage": FaultKind(
+        strike=_broken.stream_garbage, does="what is called a stream is no stream of events"
+    ),
+    "stream_huge": FaultKind(
+        strike=_broken.stream_huge, does="a stream goes on for 10 MB, in good order"
+    ),
+    "stream_huge_line": FaultKind(
+        strike=_broken.stream_huge_line, does="a line of a stream is 5 MB long"
+    ),
     "slow_first_token": FaultKind(
         strike=_broken.slow_first_token,
         does="a stream waits (30 s) before its first content; a whole message comes so much later",

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from monitor.backtest.replay import (
-    REFUSED_SECONDS,
     Question,
     Record,
     Rehearsal,
     observe,
     questions,
 )
+from monitor.backtest.wire import REFUSED_SECONDS
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.incident import Event, EventType

@@ -140,7 +140,7 @@ def test_thresholds_that_are_too_high_show_side_by_side(
     code, out, _ = said(capsys, "--scenario", "2026-04-28", "--compare", str(CONFIG), str(TOO_HIGH))
     assert code == 1
     assert out.splitlines()[:2] == [f"A: {CONFIG}", f"B: {TOO_HIGH}"]
-    assert "missed expectations: 0 -> 2" in out
+    assert "missed expectations: 0 -> 3" in out
     assert re.search(r"! B: api: opened after \d+ s, expected 180", out)
     assert "A: 1 scenario, 1 playing" in out
 

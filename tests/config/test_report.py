@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,17 +54,19 @@ def test_it_says_of_each_component_what_opens_it_and_when() -> None:
 
 def test_it_says_which_probes_are_disabled_and_why() -> None:
     text = words(shipped())
-    assert "10 of 17 probes enabled" in text
+    assert "10 of 20 probes enabled" in text
     assert (
         "credential main has no api_key: set ANTHROPIC_API_KEY "
-        "api_models, api_count_tokens, api_message_haiku"
+        "api_models, api_count_tokens, api_message_haiku, api_stream_haiku, api_stream_sonnet, "
+        "api_stream_opus"
     ) in text
 
 
 def test_it_counts_the_requests_by_host() -> None:
     text = words(shipped(ANTHROPIC_API_KEY="planted"))
-    # A hello every 30 s, and the gate, models, count_tokens and a message every 60 s.
-    assert f"{2880 + 4 * 1440:,} api.anthropic.com" in text
+    # A hello every 30 s; the gate, models, count_tokens, a message and a stream every 60 s; and
+    # a stream of each of the dearer families every ten minutes.
+    assert f"{2880 + 5 * 1440 + 2 * 144:,} api.anthropic.com" in text
     assert "2,880 captive.apple.com" in text
     assert "720 claude.fedstart.com" in text
 
@@ -73,8 +76,16 @@ def test_it_reckons_the_cost_against_the_budget() -> None:
     usd = 1440 * (15 * 0.10 + 16 * 0.50) / 1_000_000
     assert f"$ {usd:.4f} api_message_haiku, claude-haiku-5-5 (disabled)" in keyless
     assert "$ 0.0000 of a budget of $0.25, 30% of it kept for bursts" in keyless
-    assert f"$ {usd:.4f} of a budget of $0.25" in keyed
+    dear = 144 * (15 * (2 + 4) + 16 * (10 + 20)) / 1_000_000
+    assert f"$ {2 * usd + dear:.4f} of a budget of $0.25" in keyed
     assert "costs more than" not in keyed
+
+
+def test_three_families_and_two_keys_cost_at_most_fifteen_cents_a_day() -> None:
+    text = words(shipped(ANTHROPIC_API_KEY="planted", ANTHROPIC_API_KEY_2="another"))
+    found = re.search(r"\$ (\d\.\d{4}) of a budget", text)
+    assert found
+    assert 0 < float(found[1]) <= 0.15
 
 
 def test_a_schedule_beyond_the_budget_is_told() -> None:

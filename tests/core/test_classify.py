@@ -569,6 +569,41 @@ def test_a_stream_that_did_not_end_properly_is_broken() -> None:
     assert verdict.reason == "answered 200, but stream: ended without message_stop"
 
 
+def test_a_check_that_does_not_count_is_told_and_changes_nothing() -> None:
+    told = Check(name="answer", ok=False, detail="another", counts=False)
+
+    good = classify(an_answered(200, checks=(*MET, told)), a_context())
+    bad = classify(an_answered(200, checks=(told, *UNMET)), a_context())
+    unset = classify(an_answered(200, checks=(told, Check(name="model", ok=False))), a_context())
+
+    assert good.outcome is Outcome.OK
+    assert good.reason.endswith("; answer: another")
+    assert bad.outcome is Outcome.BAD_CONTENT
+    assert "another" not in bad.reason
+    assert unset.outcome is Outcome.CLIENT_ERROR
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "outcome"),
+    [
+        ("overloaded_error", "no", Outcome.OVERLOADED),
+        ("api_error", "Overloaded", Outcome.OVERLOADED),
+        ("rate_limit_error", "no", Outcome.RATE_LIMITED),
+        ("api_error", "no", Outcome.STREAM_BROKEN),
+        ("timeout_error", "no", Outcome.STREAM_BROKEN),
+        ("authentication_error", "no", Outcome.STREAM_BROKEN),
+        ("of_a_later_day", "no", Outcome.STREAM_BROKEN),
+    ],
+)
+def test_an_error_event_in_a_stream_goes_by_its_type(
+    kind: str, message: str, outcome: Outcome
+) -> None:
+    event = Answer(status=200, error_type=kind, error_message=message, anthropic_error=True)
+    checks = (Check(name=STREAM_CHECK, ok=False, detail=f"an error event: {kind}"),)
+
+    assert outcome_of(an_observation(answer=event, checks=checks)) is outcome
+
+
 def test_a_stream_that_ended_properly_is_not_broken_by_another_check() -> None:
     checks = (Check(name=STREAM_CHECK, ok=True), *UNMET)
 

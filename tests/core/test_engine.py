@@ -324,6 +324,14 @@ def test_the_cadence_of_a_shared_probe_stays_up_while_one_of_its_components_has_
     assert "shared" in lowered[-1]
 
 
+def test_a_slow_paid_probe_runs_once_a_minute_until_its_component_is_well() -> None:
+    plan = plan_of(*hellos(2), a_probe("dear", paid=True, interval=600.0))
+    story = Story(plan, world=Trouble(100.0, 700.0)).play(2000.0)
+    assert story.said == ["opened api", "recovering api", "closed api"]
+    told = [(c.probes, c.interval) for c in story.all(SetCadence)]
+    assert told == [(("a", "b"), 15.0), (("dear",), 60.0), (("a", "b", "dear"), None)]
+
+
 def test_after_a_restart_the_cadence_of_open_incidents_is_raised_again() -> None:
     story = Story(HELLOS, world=Trouble(100.0, 9e9)).play(200.0)
     other = Story(HELLOS).adopt(story, 230.0)

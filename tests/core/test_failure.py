@@ -89,3 +89,15 @@ def test_every_failure_in_every_phase_has_an_outcome_and_a_sentence(
 
     assert outcome in Outcome
     assert sentence
+
+
+def test_a_limit_of_its_own_is_named_in_the_place_of_the_phase() -> None:
+    error = TransportError(
+        kind=Failure.TIMEOUT,
+        phase=Phase.TRANSFER,
+        message="",
+        awaited="waiting for the first content, limit 20 s",
+    )
+    assert judge_failure(error, an_observation(seconds=20.01), proven=True)[1] == (
+        "answered 200, but not whole within 20 s (waiting for the first content, limit 20 s)"
+    )

@@ -49,9 +49,18 @@ def test_a_depth_without_an_enabled_probe_has_no_pool() -> None:
         (a_probe(interval=30.0), 15.0),
         (a_probe(interval=10.0), 10.0),
         (a_probe(interval=60.0, paid=True), 60.0),
+        (a_probe(interval=600.0, paid=True), 60.0),
+        (a_probe(interval=30.0, paid=True), 30.0),
         (a_probe(interval=120.0, burst=False), 120.0),
     ],
-    ids=["free", "often already", "paid", "not to be asked more often"],
+    ids=[
+        "free",
+        "often already",
+        "paid",
+        "paid and slow",
+        "paid and often",
+        "not to be asked more often",
+    ],
 )
 def test_while_an_incident_lasts_free_probes_are_asked_every_fifteen_seconds(
     probe: ProbePlan, cadence: float
@@ -110,4 +119,4 @@ def test_a_close_window_holds_as_many_runs_as_can_come_in_it() -> None:
 
 def test_a_close_window_is_long_enough_to_hear_the_slowest_probe() -> None:
     assert the_pool(*hellos(3)).close_stretch == 18.0
-    assert the_pool(*hellos(2), a_probe("slow", interval=300.0, paid=True)).close_stretch == 360.0
+    assert the_pool(*hellos(2), a_probe("slow", interval=300.0, burst=False)).close_stretch == 360.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.core.observation import Answer, Check
-from monitor.core.quotes import QUOTE_CHARS_MAX, check_words, said
+from monitor.core.quotes import QUOTE_CHARS_MAX, check_words, said, told
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,15 @@ def test_a_long_message_is_cut() -> None:
 def test_an_unmet_expectation_says_what_was_seen_or_its_name() -> None:
     assert check_words(Check(name="status", ok=False, detail="got 503")) == "status: got 503"
     assert check_words(Check(name="json", ok=False)) == "json is not as expected"
+
+
+def test_only_what_was_not_met_and_does_not_count_is_told() -> None:
+    checks = (
+        Check(name="status", ok=True),
+        Check(name="stream", ok=False, detail="it ended"),
+        Check(name="answer", ok=False, detail="another", counts=False),
+        Check(name="tone", ok=False, counts=False),
+        Check(name="length", ok=True, counts=False),
+    )
+    assert told(checks) == "; answer: another; tone is not as expected"
+    assert told(()) == ""

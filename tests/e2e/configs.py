@@ -17,7 +17,7 @@ def shipped_on(base_url: str, folder: Path) -> dict[str, Any]:
     """The shipped document; its addresses stand below `base_url`, its state in `folder`."""
     document: dict[str, Any] = yaml.safe_load(SHIPPED.read_text())
     for probe in document["probes"]:
-        if probe["kind"] == "claude_json":
+        if probe["kind"].startswith("claude_"):
             probe["base_url"] = moved("https://api.anthropic.com", base_url)
         else:
             probe["url"] = moved(probe["url"], base_url)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from monitor.core.outcome import Depth
 from monitor.probes._base import HttpReply
-from monitor.probes.claude_json import KIND, STOP_REASONS, ClaudeJsonSpec, reading, request
+from monitor.probes.claude_json import KIND, ClaudeJsonSpec, reading, request
 from monitor.spec import Secret
 
 KEY = Secret("sk-ant-planted-key-000000000000")
@@ -92,6 +92,13 @@ def test_a_message_is_short_thoughtless_and_without_sampling_parameters() -> Non
         "messages": [{"role": "user", "content": "Say OK."}],
         "thinking": {"type": "disabled"},
     }
+
+
+def test_the_prompt_can_be_another() -> None:
+    asked = request(a_spec("message", prompt="What is 2 + 2?"), KEY)
+    assert json.loads(asked.body or b"")["messages"] == [
+        {"role": "user", "content": "What is 2 + 2?"}
+    ]
 
 
 def test_thinking_can_be_left_to_the_model() -> None:
@@ -195,8 +202,20 @@ def test_a_count_costs_nothing() -> None:
 # ---------------------------------------------------------------- message
 
 
-@pytest.mark.parametrize("reason", sorted(STOP_REASONS))
-def test_any_known_reason_to_stop_is_fine(reason: str) -> None:
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "end_turn",
+        "max_tokens",
+        "stop_sequence",
+        "tool_use",
+        "pause_turn",
+        "refusal",
+        "model_context_window_exceeded",
+        "one_that_comes_later",
+    ],
+)
+def test_any_reason_to_stop_is_fine(reason: str) -> None:
     assert failed(a_spec("message"), a_reply(a_message(stop_reason=reason))) == []
 
 
@@ -205,6 +224,8 @@ def test_any_known_reason_to_stop_is_fine(reason: str) -> None:
     [
         ({"content": [{"type": "thinking", "thinking": "..."}]}, []),
         ({"content": []}, ["content"]),
+        ({"content": [], "stop_reason": "refusal"}, []),
+        ({"content": None, "stop_reason": "refusal"}, ["content"]),
         ({"content": "OK."}, ["content"]),
         ({"type": "completion"}, ["type"]),
         ({"id": "chatcmpl-1"}, ["id"]),
@@ -212,7 +233,8 @@ def test_any_known_reason_to_stop_is_fine(reason: str) -> None:
         ({"role": "user"}, ["role"]),
         ({"stop_reason": None}, ["stop_reason"]),
         ({"stop_reason": ["end_turn"]}, ["stop_reason"]),
-        ({"stop_reason": "tired"}, ["stop_reason"]),
+        ({"stop_reason": ""}, ["stop_reason"]),
+        ({"stop_reason": "<b>"}, ["stop_reason"]),
     ],
 )
 def test_a_message_is_whole(changes: dict[str, Any], wrong: list[str]) -> None:
@@ -223,6 +245,36 @@ def test_a_message_is_whole(changes: dict[str, Any], wrong: list[str]) -> None:
 def test_what_is_no_json_object_is_no_message(body: bytes) -> None:
     reply = HttpReply(status=200, headers=(), body=body)
     assert failed(a_spec("message"), reply) == ["json"]
+
+
+TYPED = {"type": "overloaded_error", "message": "Overloaded"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"type": "error", "error": TYPED, "request_id": "req_1"}, ("overloaded_error", "req_1")),
+        ({"type": "error", "error": TYPED, "request_id": None}, ("overloaded_error", None)),
+        ({"type": "error", "error": TYPED}, ("overloaded_error", None)),
+        ({"error": TYPED}, ("overloaded_error", None)),
+        ({"error": {**TYPED, "details": None}}, ("overloaded_error", None)),
+        ({"error": {"message": "Overloaded"}}, (None, None)),
+        ({"error": "overloaded"}, ("overloaded", None)),
+        ([], (None, None)),
+    ],
+)
+@pytest.mark.parametrize("call", ["models", "count_tokens", "message"])
+def test_errors_are_read_in_their_newest_and_older_shapes(
+    call: str, body: Any, said: tuple[str | None, str | None]
+) -> None:
+    found = reading(a_spec(call), a_reply(body, 529)).answer
+    assert (found.error_type, found.request_id) == said
+
+
+@pytest.mark.parametrize("body", [b"upstream connect error", b"Overloaded", b"", b"\xff\xfe"])
+def test_an_error_in_plain_text_is_told_by_its_status(body: bytes) -> None:
+    reply = HttpReply(status=503, headers=(("content-type", "text/plain"),), body=body)
+    assert failed(a_spec("message"), reply) == ["status", "json"]
 
 
 def test_an_error_fails_by_its_status_alone() -> None:

@@ -167,10 +167,10 @@ def test_what_is_ours_to_repair_is_announced_once_for_each_probe(name: str) -> N
     assert {(event.type, event.reason) for event in events} == {
         (EventType.MISCONFIGURED, Reason.CLIENT_ERROR)
     }
+    haiku = ["api_count_tokens", "api_count_tokens_second", "api_message_haiku", "api_stream_haiku"]
+    others = ["api_stream_opus", "api_stream_sonnet"] if name == "spent-balance" else []
     assert sorted(str(event.subject) for event in events) == [
-        "probe/api_count_tokens",
-        "probe/api_count_tokens_second",
-        "probe/api_message_haiku",
+        f"probe/{probe}" for probe in haiku + others
     ]
 
 

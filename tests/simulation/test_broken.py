@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 
-from monitor.simulation._broken import PING_SECONDS, SILENCE_SECONDS_MAX
+from monitor.simulation._broken import (
+    HUGE_BYTES,
+    HUGE_LINE_BYTES,
+    PING_SECONDS,
+    SILENCE_SECONDS_MAX,
+)
 from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
+from monitor.simulation.faults import FAULTS
 from monitor.simulation.messages import FIRST_TOKEN_SECONDS, PING
 from tests.simulation.worlds import get, noon, post, struck
 
+STREAM_TYPE = "text/event-stream; charset=utf-8"
 MESSAGES = "https://api.anthropic.com/v1/messages"
 ASKED: dict[str, Any] = {
     "model": "claude-opus-5",
@@ -58,7 +65,7 @@ def test_a_stream_breaks_after_its_first_content(
 
 @pytest.mark.parametrize(
     "fault",
-    ["stream_error", "stream_truncated", "stream_reset", "stream_hang", "stream_pings"],
+    [name for name in FAULTS if name.startswith("stream_")],
 )
 @pytest.mark.parametrize("request_", [WHOLE, HELLO], ids=["message", "hello"])
 def test_what_is_no_stream_is_left_alone(fault: str, request_: SimRequest) -> None:
@@ -93,6 +100,44 @@ def test_pings_go_on_as_long_as_the_longest_hang() -> None:
     assert waits == [PING_SECONDS] * 60
     assert sum(waits) == SILENCE_SECONDS_MAX
     assert silent.seconds == math.inf
+
+
+def test_a_silent_stream_never_comes_to_its_first_content() -> None:
+    silent = under("stream_silent")
+
+    assert events(silent)[:2] == BEGUN[:2]
+    assert set(events(silent)[2:]) == {"ping"}
+    assert sum(wait for wait, _ in silent.parts()) == SILENCE_SECONDS_MAX
+    assert silent.transport is Transport.STALL
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("", 30.0), (", delay: 5s", 5.0)])
+def test_a_gap_comes_after_the_first_content_and_the_rest_after_it(
+    told: str, seconds: float
+) -> None:
+    late = under(f"stream_gap{told}")
+    parts = list(late.parts())
+
+    assert seconds in [wait for wait, _ in parts]
+    before = next(place for place, (wait, _) in enumerate(parts) if wait == seconds)
+    assert events(SimResponse(body=b"".join(part for _, part in parts[:before]))) == BEGUN
+    assert late.body == under("drip").body
+
+
+def test_garbage_is_called_a_stream_and_is_none() -> None:
+    garbage = under("stream_garbage")
+
+    assert (garbage.status, garbage.header("content-type")) == (200, STREAM_TYPE)
+    assert b"message_stop" not in garbage.body
+
+
+def test_a_huge_stream_goes_on_in_good_order_and_a_huge_line_does_not_end() -> None:
+    huge, line = under("stream_huge"), under("stream_huge_line")
+
+    assert len(huge.body) >= HUGE_BYTES
+    assert set(events(huge)[3:]) == {"content_block_delta"}
+    assert events(line) == BEGUN
+    assert len(line.body.rpartition(b"\n")[2]) >= HUGE_LINE_BYTES
 
 
 def test_the_first_token_of_a_stream_is_slow_though_its_head_is_not() -> None:
