@@ -42,10 +42,27 @@ class Revise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBurst:
-    """Run these probes again, each as often as given, `gap` seconds apart, over new connections."""
+    """Run these probes again, each as often as given, over new connections.
+
+    Attributes:
+        runs: name and number of extra runs.
+        gap: seconds between two of them.
+        paced: name and gap of those that are to be spread wider, the first after one such gap.
+    """
 
     runs: tuple[tuple[str, int], ...]
     gap: float
+    paced: tuple[tuple[str, float], ...] = ()
+
+    def pace(self) -> tuple[tuple[str, int, float, float], ...]:
+        """Name, number, wait before the first and gap of each, spread so as not to bunch."""
+        own = dict(self.paced)
+        return tuple(
+            (name, count, own[name], own[name])
+            if name in own
+            else (name, count, self.gap * (place + 1) / len(self.runs), self.gap)
+            for place, (name, count) in enumerate(self.runs)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

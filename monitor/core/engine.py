@@ -70,7 +70,7 @@ class Engine:
         )
         self._guard = ControlGuard((control.name for control in plan.controls), policy.guard)
         self._judge = Judge(plan, policy, self._guard, self._windows)
-        self._burst = BurstBudget(plan, policy.burst)
+        self._burst = BurstBudget(plan, policy.burst, policy.solo)
         self._notices = Notices(plan, policy.guard.announce_after)
         self._describe = describe
         setting = Setting(
