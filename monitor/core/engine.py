@@ -100,6 +100,7 @@ class Engine:
         observation, verdict = judged.observation, judged.verdict
         if not observation.provisional:
             self._last[observation.probe] = judged
+            self._board.learn(judged)
             if observation.origin is Origin.BURST:
                 self._burst.ran(self._probes[observation.probe], observation.started)
             self._hear(judged)
@@ -139,6 +140,10 @@ class Engine:
         self._windows.prune(now.mono)
         self._judge.forget_before(now.mono)
         return tuple(effects)
+
+    def budget_spent(self, text: tuple[str, str], now: Moment) -> tuple[Effect, ...]:
+        """The day's money for paid runs is spent: told once a day, as summary and detail."""
+        return tuple(self._notices.budget_spent(text, now))
 
     @property
     def quiet(self) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from monitor.core.outcome import Outcome
+
 EXCERPT_CHARS_MAX = 300
 """How much of a body an observation may carry, in characters."""
 
@@ -184,6 +186,7 @@ class Observation:
         output_tokens: tokens received.
         certificate_expires: end of validity of the server's certificate.
         ratelimits: what the vendor says remains, by kind of limit.
+        claimed: the outcome that a program named itself, for a run without an answer.
     """
 
     run_id: str
@@ -202,6 +205,7 @@ class Observation:
     output_tokens: int | None = None
     certificate_expires: datetime | None = None
     ratelimits: tuple[tuple[str, float], ...] = field(default=())
+    claimed: Outcome | None = None
 
     @property
     def seconds(self) -> float:

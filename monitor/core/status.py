@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from monitor.core.coverage import Coverage, shared_sentence, shared_with
 from monitor.core.detector import Detector
-from monitor.core.effects import ComponentView, DepthView, StateChanged
+from monitor.core.effects import ComponentView, CoverageView, DepthView, Judged, StateChanged
 from monitor.core.guard import ControlGuard
 from monitor.core.incident import State
 from monitor.core.moment import Moment
@@ -37,8 +38,16 @@ def fresh(probe: ProbePlan, windows: Windows, policy: Policy, now: float) -> Ent
     return last if last is not None and last.started >= oldest else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What can be seen of a component: why this host sees nothing, and how much could be used."""
+
+    blind: str | None
+    coverage: CoverageView
+
+
 def read_state(
-    detector: Detector, plan: Plan, policy: Policy, windows: Windows, blind: str | None, now: Moment
+    detector: Detector, plan: Plan, policy: Policy, windows: Windows, sight: Sight, now: Moment
 ) -> Reading:
     """The state of a component: maintenance, an open incident, silence, or operational."""
     name = detector.component.name
@@ -48,14 +57,16 @@ def read_state(
     standing = detector.standing
     if standing.stage is not Stage.CALM and standing.incident is not None:
         return Reading(state=standing.state, reason=standing.incident.explanation)
-    if blind is not None:
-        return Reading(state=State.UNKNOWN, reason=f"this host sees nothing: {blind}")
+    if sight.blind is not None:
+        return Reading(state=State.UNKNOWN, reason=f"this host sees nothing: {sight.blind}")
     probes = detector.pools[0].probes if detector.pools else ()
     heard = [probe for probe in probes if fresh(probe, windows, policy, now.mono)]
     if not probes:
         return Reading(state=State.UNKNOWN, reason="no enabled probe is evidence for it")
     if not heard:
-        return Reading(state=State.UNKNOWN, reason="no usable run of any of its probes lately")
+        lost = f": {sight.coverage.lost_to}" if sight.coverage.lost_to else ""
+        text = f"no usable run of any of its probes lately{lost}"
+        return Reading(state=State.UNKNOWN, reason=text)
     deepest = max((probe.depth for probe in heard), key=lambda depth: depth.level)
     text = f"{len(heard)} of {len(probes)} probes heard, down to the depth {deepest}"
     return Reading(state=State.OPERATIONAL, reason=text)
@@ -120,13 +131,20 @@ class Board:
         self._guard = guard
         self._detectors = detectors
         self._states: dict[str, tuple[State, datetime]] = {}
+        self._coverage = Coverage(plan)
+        self._shared = {
+            name: (shared_with(plan, name), shared_sentence(plan, name)) for name in detectors
+        }
+
+    def learn(self, judged: Judged) -> None:
+        """A run has ended: whether it could be used."""
+        self._coverage.learn(judged)
 
     def changes(self, now: Moment) -> list[StateChanged]:
         """Work out each component's state and tell what changed."""
-        blind = self._guard.blind_reason()
         changed: list[StateChanged] = []
         for name, detector in self._detectors.items():
-            reading = read_state(detector, self._plan, self._policy, self._windows, blind, now)
+            reading = self._reading(detector, self._sight(detector, now), now)
             before = self._states.get(name)
             if before is None and reading.state is State.UNKNOWN:
                 self._states[name] = (reading.state, now.wall)  # nobody knew before, either
@@ -152,8 +170,8 @@ class Board:
         return tuple(self._component(detector, now) for detector in self._detectors.values())
 
     def _component(self, detector: Detector, now: Moment) -> ComponentView:
-        blind = self._guard.blind_reason()
-        reading = read_state(detector, self._plan, self._policy, self._windows, blind, now)
+        sight = self._sight(detector, now)
+        reading = self._reading(detector, sight, now)
         known = self._states.get(detector.component.name)
         ratio, depth = error_ratio(detector, self._windows, now)
         standing = detector.standing
@@ -168,10 +186,22 @@ class Board:
             reason=reading.reason,
             error_ratio=ratio,
             deciding_depth=depth,
-            depths=depth_views(detector, self._policy, self._windows, blind, now),
+            depths=depth_views(detector, self._policy, self._windows, sight.blind, now),
             suspect=calm and any(entry.bad for entry in recent),
             incident_id=None if calm or standing.incident is None else standing.incident.id,
+            coverage=sight.coverage,
+            shared_with=self._shared[detector.component.name][0],
+            shared=self._shared[detector.component.name][1],
         )
+
+    def _sight(self, detector: Detector, now: Moment) -> Sight:
+        names = detector.pools[0].names if detector.pools else ()
+        return Sight(
+            blind=self._guard.blind_reason(), coverage=self._coverage.view(names, now.mono)
+        )
+
+    def _reading(self, detector: Detector, sight: Sight, now: Moment) -> Reading:
+        return read_state(detector, self._plan, self._policy, self._windows, sight, now)
 
     def snapshot(self) -> dict[str, Any]:
         """All that is remembered, as plain values."""

@@ -13,6 +13,7 @@ from typing import Final
 from monitor.core.answer import clean
 from monitor.core.incident import EventType, Evidence, Incident, Reason, SeverityLevel, State
 from monitor.core.outcome import Depth, Outcome
+from monitor.core.refusals import refusal_reading
 
 SUMMARY_CHARS_MAX = 240
 """How long a summary may be, in characters."""
@@ -78,7 +79,15 @@ def _lasting(event: EventType, incident: Incident) -> str:
     elif event is EventType.REOPENED:
         state, since = f"{state} again,", f"first {since}"
     works = "" if incident.deepest_good is None else f"; {_STILL_WORKS[incident.deepest_good]}"
-    return f"{state} {since}: {_counted(incident, lasting=True)}{works}"
+    return f"{state} {since}: {_counted(incident, lasting=True)}{_reading(incident)}{works}"
+
+
+def _reading(incident: Incident) -> str:
+    """Why refused keys are Claude's fault: what an operator doubts first."""
+    if incident.cause is not Outcome.AUTH_ERROR:
+        return ""
+    reading = refusal_reading(incident.evidence.samples)
+    return f"; {reading}" if reading else ""
 
 
 def _recovering(incident: Incident) -> str:
@@ -148,6 +157,25 @@ def misconfigured_sentence(probe: str, outcome: Outcome, reason: str) -> tuple[s
     """Summary and detail on a probe whose runs do not count, `reason` being the verdict's."""
     summary = f"Probe {probe} does not count until this is looked at ({outcome}): {reason}"
     return clean(summary, SUMMARY_CHARS_MAX), _CHECK_FIRST.get(outcome, _CHECK_MONITOR)
+
+
+def budget_sentence(spent: float, per_day: float, kept: float) -> tuple[str, str]:
+    """Summary and detail on a day's money: US dollars spent, of how many, and kept for bursts."""
+    reserve = (
+        f"${kept:.2f} of it is kept for the extra runs after a bad one"
+        if kept > 0
+        else "its reserve for the extra runs after a bad one is spent too"
+    )
+    summary = (
+        f"Paid probes are paused until 00:00 UTC: ${spent:.2f} of the ${per_day:.2f} a day are "
+        f"spent, and {reserve}."
+    )
+    detail = (
+        "Until then models are watched only by what costs nothing. Check first with "
+        "`claude-uptime check` what the schedule costs, then whether an incident or a model with "
+        "longer answers took more; raise `budget.usd_per_day` or lengthen the probes' intervals."
+    )
+    return clean(summary, SUMMARY_CHARS_MAX), detail
 
 
 def blind_sentence(vantage: str, why: str) -> str:
