@@ -127,7 +127,9 @@ class BurstBudget:
     def _paid_left(self, probe: ProbePlan, now: float) -> int:
         while self._paid and self._paid[0] < now - DAY:
             self._paid.popleft()
-        in_burst = paid_extra(probe, self._policy, self._solo) - self._paid_in_burst.get(probe.name, 0)
+        in_burst = paid_extra(probe, self._policy, self._solo) - self._paid_in_burst.get(
+            probe.name, 0
+        )
         return max(0, min(in_burst, self._policy.paid_per_day - len(self._paid)))
 
     def snapshot(self) -> dict[str, Any]:

@@ -165,6 +165,28 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a kind that does not ask over HTTP brings back of one run.
+
+    Attributes:
+        timings: phases and total, in the machine's seconds.
+        checks: the expectations, in order; they do not count beside an `error`.
+        error: why nothing came of it, or None.
+        claimed: the outcome that a program named itself.
+        input_tokens, output_tokens: what it was billed for, where it says so.
+        certificate_expires: the end of validity of the certificate that was shown.
+    """
+
+    timings: Timings
+    checks: tuple[Check, ...] = ()
+    error: TransportError | None = None
+    claimed: Outcome | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    certificate_expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """The facts of one run.
 

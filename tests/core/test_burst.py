@@ -189,7 +189,10 @@ def test_paid_extra_runs_are_bounded_by_the_day_too() -> None:
 
 def test_a_burst_of_nothing_is_none() -> None:
     plan = plan_of(keyed("message", Depth.INFERENCE, paid=True))
-    assert BurstBudget(plan, Burst(paid_extra=0), Solo()).ask(plan.probe("message"), ("api",), 0.0) is None
+    assert (
+        BurstBudget(plan, Burst(paid_extra=0), Solo()).ask(plan.probe("message"), ("api",), 0.0)
+        is None
+    )
 
 
 @pytest.mark.parametrize("shift", [0.0, -500.0])
@@ -208,7 +211,9 @@ def test_what_was_spent_is_remembered_over_a_restart(shift: float) -> None:
 
 
 def test_a_fresh_budget_is_restored_and_a_component_that_is_gone_is_passed_over() -> None:
-    budget = BurstBudget(plan_of(*hellos(1, components=("console",))), Burst(extra_per_hour=1), Solo())
+    budget = BurstBudget(
+        plan_of(*hellos(1, components=("console",))), Burst(extra_per_hour=1), Solo()
+    )
     budget.ran(a_probe("a", components=("console", "unknown")), 0.0)
     again = BurstBudget(THREE, Burst(extra_per_hour=1), Solo())
     again.restore(budget.snapshot(), 0.0)

@@ -336,18 +336,19 @@ class Story:
                 interval = self._interval.get(step.name, self.plan.probe(step.name).interval)
                 self._plan_for(step.at + interval, "due", step.name, step.turn)
             case "extra" if step.turn == self._paces[step.name][0]:
-                if self._extra.get(step.name, 0) > 0:
-                    self._extra[step.name] -= 1
-                    self._start(step, Origin.BURST)
-                    self._plan_for(
-                        step.at + self._paces[step.name][1], "extra", step.name, step.turn
-                    )
-                else:
-                    self._extra.pop(step.name, None)
+                self._once_more(step)
             case "end":
                 self.told(self._ends.pop(step.turn))
             case _:
                 pass  # a start on a grid that has been changed since
+
+    def _once_more(self, step: Step) -> None:
+        if self._extra.get(step.name, 0) == 0:
+            self._extra.pop(step.name, None)
+            return
+        self._extra[step.name] -= 1
+        self._start(step, Origin.BURST)
+        self._plan_for(step.at + self._paces[step.name][1], "extra", step.name, step.turn)
 
     def _ask_controls(self, at: float) -> None:
         answers = self.controls(at) if callable(self.controls) else self.controls
