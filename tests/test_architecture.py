@@ -293,7 +293,9 @@ def test_a_closed_list_is_in_the_reference_whole(page: str, words: type[StrEnum]
 
 def test_the_reference_has_every_metric_and_no_other() -> None:
     registry = CollectorRegistry()
-    Instruments(a_plan(), ["oncall"], registry).know_reload()
+    instruments = Instruments(a_plan(), ["oncall"], registry)
+    instruments.know_reload()
+    instruments.know_budget()
     declared = {
         metric.name.removeprefix(f"{NAMESPACE}_") + ("_total" if metric.type == "counter" else "")
         for metric in registry.collect()

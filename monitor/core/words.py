@@ -20,6 +20,7 @@ SUMMARY_CHARS_MAX = 240
 
 _TITLE_CHARS_MAX = 40
 _TITLES_MAX = 3
+_CENTS = 0.1
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 _STATE_WORDS: Final = {
@@ -162,13 +163,13 @@ def misconfigured_sentence(probe: str, outcome: Outcome, reason: str) -> tuple[s
 def budget_sentence(spent: float, per_day: float, kept: float) -> tuple[str, str]:
     """Summary and detail on a day's money: US dollars spent, of how many, and kept for bursts."""
     reserve = (
-        f"${kept:.2f} of it is kept for the extra runs after a bad one"
+        f"{dollars(kept)} of it is kept for the extra runs after a bad one"
         if kept > 0
         else "its reserve for the extra runs after a bad one is spent too"
     )
     summary = (
-        f"Paid probes are paused until 00:00 UTC: ${spent:.2f} of the ${per_day:.2f} a day are "
-        f"spent, and {reserve}."
+        f"Paid probes are paused until 00:00 UTC: {dollars(spent)} of the {dollars(per_day)} a day "
+        f"are spent, and {reserve}."
     )
     detail = (
         "Until then models are watched only by what costs nothing. Check first with "
@@ -176,6 +177,11 @@ def budget_sentence(spent: float, per_day: float, kept: float) -> tuple[str, str
         "longer answers took more; raise `budget.usd_per_day` or lengthen the probes' intervals."
     )
     return clean(summary, SUMMARY_CHARS_MAX), detail
+
+
+def dollars(usd: float) -> str:
+    """US dollars, to the cent; small change to a hundredth of one."""
+    return f"${usd:.4f}" if 0 < usd < _CENTS else f"${usd:.2f}"
 
 
 def blind_sentence(vantage: str, why: str) -> str:

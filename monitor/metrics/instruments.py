@@ -1,8 +1,8 @@
 """Every metric, declared once: names, types and labels as in the contract's table.
 
 Three stand beside the table, because a shut database has to show: `store_writable`, `store_pending`
-and `runs_dropped_total`. The metrics of first tokens, cost and the vendor's page join with what
-fills them.
+and `runs_dropped_total`. The metrics of first tokens and the vendor's page join with what fills
+them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Instruments:
     def __init__(self, plan: Plan, notifiers: Sequence[str], registry: CollectorRegistry) -> None:
         """Declare and pre-create everything in `registry`."""
         self._registry = registry
-        self._reload_known = False
+        self._known: set[Gauge] = set()
         self._declare_runs()
         self._declare_incidents()
         self._declare_self()
@@ -100,6 +100,14 @@ class Instruments:
         )
         self.tokens = self._counter(
             "tokens_total", "Tokens sent and received by probes.", "probe", "direction"
+        )
+        self.cost = self._counter(
+            "cost_usd_total", "What runs cost by the price table, in US dollars.", "probe"
+        )
+        self.budget_remaining = Gauge(
+            f"{NAMESPACE}_budget_remaining_usd",
+            "What is left of today's budget for paid runs, its reserve included.",
+            registry=None,
         )
 
     def _declare_incidents(self) -> None:
@@ -170,9 +178,16 @@ class Instruments:
 
         A gauge without labels has a series as soon as it is registered, so this one joins late.
         """
-        if not self._reload_known:
-            self._reload_known = True
-            self._registry.register(self.reload_at)
+        self._know(self.reload_at)
+
+    def know_budget(self) -> None:
+        """Begin to show what is left of the budget."""
+        self._know(self.budget_remaining)
+
+    def _know(self, gauge: Gauge) -> None:
+        if gauge not in self._known:
+            self._known.add(gauge)
+            self._registry.register(gauge)
 
     def _create_probe(self, probe: ProbePlan) -> None:
         for outcome in Outcome:
@@ -183,13 +198,18 @@ class Instruments:
             self.phase_duration.labels(probe.name, phase)
         for reason in SkipReason:
             self.runs_skipped.labels(probe.name, reason)
-        if probe.model is not None:
-            for direction in ("input", "output"):
-                self.tokens.labels(probe.name, direction)
+        self._create_spending(probe)
         self.enabled.labels(probe.name).set(probe.enabled)
         self.info.labels(probe.name, probe.kind, probe.depth, probe.model or "").set(1)
         for component in probe.components:
             self.component_info.labels(probe.name, component).set(1)
+
+    def _create_spending(self, probe: ProbePlan) -> None:
+        if probe.model is not None:
+            for direction in ("input", "output"):
+                self.tokens.labels(probe.name, direction)
+        if probe.paid:
+            self.cost.labels(probe.name)
 
     def _create_component(self, component: str) -> None:
         for state in State:

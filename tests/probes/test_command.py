@@ -48,9 +48,11 @@ async def run(
     return await probe.run("code_cli/1", Origin.SCHEDULED, Progress())
 
 
-async def shell(context: ProbeContext, script: str, **changes: object) -> Observation:
+async def shell(
+    context: ProbeContext, script: str, key: Secret | None = None, **changes: object
+) -> Observation:
     """A program that is a script of the system's shell."""
-    return await run(context, "/bin/sh", "-c", script, **changes)
+    return await run(context, "/bin/sh", "-c", script, key=key, **changes)
 
 
 def only(seen: Observation) -> Check:
@@ -337,7 +339,7 @@ async def test_a_bug_in_a_kind_is_our_own(context: ProbeContext) -> None:
 )
 def test_what_cannot_be_run_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        a_spec(**{"argv": ("x",), **wrong})  # type: ignore[arg-type]  # wrong on purpose
+        a_spec(**{"argv": ("x",), **wrong})
 
 
 def test_a_probe_with_a_model_costs_money() -> None:
