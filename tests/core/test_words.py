@@ -327,7 +327,7 @@ def test_an_outage_of_keys_says_why_it_is_not_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "words"), [(0.075, "$0.07 of it is kept"), (0.0, "its reserve for the extra runs")]
+    ("kept", "words"), [(0.075, "$0.0750 of it is kept"), (0.0, "its reserve for the extra runs")]
 )
 def test_a_spent_budget_says_how_much_until_when_and_what_to_check(kept: float, words: str) -> None:
     summary, detail = budget_sentence(0.176, 0.25, kept)
