@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import uvloop
 from pydantic import ValidationError
 
 from monitor.core.observation import Check, Failure, Observation, Origin, Phase
@@ -17,6 +18,7 @@ from monitor.probes import BoundProbe, plan_of
 from monitor.probes._http import ProbeContext
 from monitor.probes.command import KIND, CommandSpec
 from monitor.spec import Secret
+from tests.probes.wire import asking
 
 SECRET = "sk-ant-test-0123456789"
 
@@ -320,6 +322,22 @@ async def test_a_bug_in_a_kind_is_our_own(context: ProbeContext) -> None:
     seen = await broken.run("code_cli/1", Origin.SCHEDULED, Progress())
     assert seen.error is not None
     assert seen.error.kind is Failure.INTERNAL
+
+
+def test_it_is_the_same_on_the_daemon_s_event_loop(log: Path) -> None:
+    async def several() -> None:
+        with asking() as context:
+            good = await shell(context, f"sleep 300 & echo $! > {log}; echo done")
+            late = await shell(context, "sleep 300", timeout="300ms", soft_deadline="300ms")
+            missing = await run(context, "/nowhere/claude")
+        assert only(good).detail == "done"
+        assert dies(int(written(log)))
+        assert late.error is not None
+        assert late.error.kind is Failure.TIMEOUT
+        assert missing.claimed is Outcome.CLIENT_ERROR
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(several())
 
 
 # ---------------------------------------------------------------- the spec

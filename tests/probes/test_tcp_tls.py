@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvloop
 from pydantic import ValidationError
 
 from monitor.core.observation import Failure, Observation, Origin, Phase
@@ -160,6 +162,23 @@ async def test_a_name_that_is_not_found_is_a_failure_to_look_it_up(
 
     with asking(lookup=lookup) as context:
         assert failure(await run(context)) == (Failure.DNS, Phase.DNS)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_it_is_the_same_on_either_event_loop(
+    loop: Callable[[], asyncio.AbstractEventLoop], certificates: Certificates
+) -> None:
+    async def both() -> None:
+        with asking(ca_file=certificates.ca_file) as trusting:
+            async with serving(silent, certificates.server()) as port:
+                good = await run(trusting, port=port)
+            async with serving(silent, certificates.server(expired=True)) as port:
+                bad = await run(trusting, port=port)
+        assert (good.error, good.certificate_expires) == (None, certificates.expires)
+        assert failure(bad) == (Failure.TLS, Phase.TLS)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(both())
 
 
 # ---------------------------------------------------------------- through an egress proxy
