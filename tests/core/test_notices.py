@@ -254,6 +254,7 @@ def test_a_key_that_was_replaced_is_a_new_matter(fingerprint: str, said: str) ->
     after.notices.restore(json.loads(json.dumps(before.notices.snapshot())), 0.0)
     told = after.about("models", Outcome.CREDENTIAL_REJECTED)
     assert told == ("misconfigured credential/main" if said else "")
+    assert list(after.notices.snapshot()["said"]) == [f"credential/main#{fingerprint}"]
 
 
 # ------------------------------------------------------------------ the budget
