@@ -244,7 +244,7 @@ class Daemon:
         probe = self._probes[name]
         if not self._purse.allows(probe.plan, origin):
             self._punctuality.skipped(name, "budget")
-            told = self.engine.budget_spent(self._purse.sentence(), self._pipeline.now())
+            told = self.engine.notices.budget_spent(self._purse.sentence(), self._pipeline.now())
             self._pipeline.carry_out(told)
             return
         if not self._limits.allows(probe.plan, origin, self._clock.monotonic()):

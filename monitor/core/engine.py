@@ -71,7 +71,7 @@ class Engine:
         self._guard = ControlGuard((control.name for control in plan.controls), policy.guard)
         self._judge = Judge(plan, policy, self._guard, self._windows)
         self._burst = BurstBudget(plan, policy.burst, policy.solo)
-        self._notices = Notices(plan, policy.guard.announce_after)
+        self.notices = Notices(plan, policy.guard.announce_after)
         self._describe = describe
         setting = Setting(
             vantage=plan.vantage, describe=describe, policy=policy, maintenance=plan.maintenance
@@ -111,7 +111,7 @@ class Engine:
         if not observation.provisional:
             credential = self._probes[observation.probe].credential
             worked = credential is not None and self._judge.worked(credential)
-            effects += self._notices.about(judged, worked=worked, now=now)
+            effects += self.notices.about(judged, worked=worked, now=now)
         if verdict.counts is Counts.BAD or len(effects) > 1:
             effects += self._board.changes(now)
         return tuple(effects)
@@ -135,15 +135,11 @@ class Engine:
         if self._guard.blind_reason() is None:
             for detector in self._detectors.values():
                 effects += self._with_cadence(detector, detector.tick(now))
-        effects += self._notices.network(self._guard, now)
+        effects += self.notices.network(self._guard, now)
         effects += self._board.changes(now)
         self._windows.prune(now.mono)
         self._judge.forget_before(now.mono)
         return tuple(effects)
-
-    def budget_spent(self, text: tuple[str, str], now: Moment) -> tuple[Effect, ...]:
-        """The day's money for paid runs is spent: told once a day, as summary and detail."""
-        return tuple(self._notices.budget_spent(text, now))
 
     @property
     def quiet(self) -> bool:
@@ -321,7 +317,7 @@ class Engine:
             "guard": self._guard.snapshot(),
             "judge": self._judge.snapshot(),
             "burst": self._burst.snapshot(),
-            "notices": self._notices.snapshot(),
+            "notices": self.notices.snapshot(),
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
             "board": self._board.snapshot(),
             "held": sorted(self._held),
@@ -360,7 +356,7 @@ class Engine:
         self._guard.restore(saved["guard"], shift)
         self._judge.restore(saved["judge"], shift)
         self._burst.restore(saved["burst"], shift)
-        self._notices.restore(saved["notices"], shift)
+        self.notices.restore(saved["notices"], shift)
         for name, values in saved["detectors"].items():
             if name in self._detectors:
                 self._detectors[name].restore(values, shift)
