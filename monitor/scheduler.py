@@ -227,7 +227,7 @@ class Runner:
         self._metronome = Metronome(clock, self._strike)
         self._running: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._bursts: dict[str, int] = {}
-        self._bursting: dict[str, asyncio.Task[None]] = {}
+        self._bursting: dict[str, tuple[asyncio.Task[None], float]] = {}
         self._asked: tuple[Asked, ...] = ()
         self._intervals: dict[str, float] = {}
         self._control_interval: float | None = None
@@ -274,7 +274,7 @@ class Runner:
         """Begin nothing new and wait for what runs, at most `seconds`. Returns what is left."""
         self._closing = True
         self._metronome.stop()
-        for task in self._bursting.values():
+        for task, _gap in self._bursting.values():
             task.cancel()
         if self._running:
             await asyncio.wait(self._running.values(), timeout=self._clock.real(seconds))
@@ -286,13 +286,15 @@ class Runner:
         """Run these probes again, spread over the gap so that samples do not bunch."""
         if self._tasks is None or self._closing:
             return
-        for place, (name, count) in enumerate(effect.runs):
-            known = name in self._bursts
+        for name, count, wait, gap in effect.pace():
             self._bursts[name] = count
-            if not known:
-                wait = effect.gap * (place + 1) / len(effect.runs)
-                task = self._tasks.create_task(self._burst(name, wait, effect.gap))
-                self._bursting[name] = task
+            running, was = self._bursting.get(name, (None, gap))
+            if running is not None and was == gap:
+                continue
+            if running is not None:
+                running.cancel()
+            task = self._tasks.create_task(self._burst(name, wait, gap))
+            self._bursting[name] = (task, gap)
 
     async def _burst(self, name: str, wait: float, gap: float) -> None:
         try:
@@ -302,8 +304,9 @@ class Runner:
                 self._launch(name, Origin.BURST)
                 await self._clock.sleep(gap)
         finally:
-            del self._bursts[name]
-            del self._bursting[name]
+            if self._bursting.get(name, (None,))[0] is asyncio.current_task():  # none came after it
+                del self._bursts[name]
+                del self._bursting[name]
 
     def cadence(self, effect: SetCadence) -> None:
         """Run these probes more often, or as often as they were configured to."""

@@ -296,6 +296,7 @@ def test_the_reference_has_every_metric_and_no_other() -> None:
     instruments = Instruments(a_plan(), ["oncall"], registry)
     instruments.know_reload()
     instruments.know_provider()
+    instruments.know_budget()
     declared = {
         metric.name.removeprefix(f"{NAMESPACE}_") + ("_total" if metric.type == "counter" else "")
         for metric in registry.collect()

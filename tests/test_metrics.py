@@ -63,6 +63,7 @@ TYPES = {
     "deliveries": "counter",
     "deliveries_pending": "gauge",
     "delivery_oldest_pending_age_seconds": "gauge",
+    "cost_usd": "counter",
     "network_up": "gauge",
     "control_guard_active": "gauge",
     "config_last_reload_successful": "gauge",
@@ -521,3 +522,30 @@ def test_the_vendors_word_is_shown_and_ages(metrics: Metrics) -> None:
     metrics.refresh(a_status_view(provider=report, at=NOON + timedelta(hours=1)))
     assert provider_state(metrics, State.MAJOR_OUTAGE) == 0
     assert provider_state(metrics, State.UNKNOWN) == 1
+
+
+# ---------------------------------------------------------------- money
+
+
+def test_what_runs_cost_stands_at_zero_for_paid_probes_and_only_for_them(metrics: Metrics) -> None:
+    for probe in a_plan().probes:
+        expected = 0.0 if probe.paid else None
+        assert value(metrics, "cost_usd_total", probe=probe.name) == expected
+
+
+def test_what_a_run_cost_is_counted(metrics: Metrics) -> None:
+    metrics.spent("api_message_haiku", 0.25)
+    metrics.spent("api_message_haiku", 0.5)
+    metrics.spent("api_message_sonnet", 0.0)
+    metrics.spent("nobody", 1.0)
+    assert value(metrics, "cost_usd_total", probe="api_message_haiku") == 0.75
+    assert value(metrics, "cost_usd_total", probe="api_message_sonnet") == 0.0
+    assert value(metrics, "cost_usd_total", probe="nobody") is None
+
+
+def test_what_is_left_of_the_budget_is_absent_until_known(metrics: Metrics) -> None:
+    metrics.refresh(a_status_view(a_plan()))
+    assert value(metrics, "budget_remaining_usd") is None
+    for left in (0.2, 0.1):
+        metrics.refresh(a_status_view(a_plan()), budget=left)
+        assert value(metrics, "budget_remaining_usd") == left

@@ -384,6 +384,20 @@ async def test_a_burst_asked_for_again_is_renewed_and_not_doubled() -> None:
     assert stand.runs.at == [(5.0, "a"), (9.0, "a"), (13.0, "a")]
 
 
+async def test_a_probe_asked_at_a_pace_of_its_own_is_spread_and_hurried_when_that_changes() -> None:
+    stand = Stand("a", "b")
+    async with stand.serving():
+        paced = RequestBurst(runs=(("a", 2), ("b", 1)), gap=4.0, paced=(("a", 30.0),))
+        stand.runner.burst(paced)
+        await stand.clock.advance(35.0)
+        assert stand.runs.at == [(5.0, "b"), (31.0, "a")]
+        stand.runner.burst(paced)
+        await stand.clock.advance(5.0)
+        stand.runner.burst(RequestBurst(runs=(("a", 1),), gap=4.0))
+        await stand.clock.advance(100.0)
+    assert stand.runs.at[2:] == [(40.0, "b"), (45.0, "a")]
+
+
 async def test_a_burst_asked_for_before_the_start_does_not_stand_in_the_way_of_later_ones() -> None:
     stand = Stand("a")
     stand.runner.burst(RequestBurst(runs=(("a", 2),), gap=4.0))

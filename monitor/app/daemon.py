@@ -38,6 +38,7 @@ from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.core.effects import StatusView
 from monitor.core.engine import Engine
+from monitor.core.keylimits import KeyLimits
 from monitor.core.observation import Origin
 from monitor.core.plan import staggered_offsets
 from monitor.delivery import Courier, DeliveryPolicy
@@ -117,12 +118,13 @@ class Daemon:
         )
         self._purse = Purse(config, clock)
         self._hub = Hub(Shapes(self.plan.vantage, config.web.external_url), clock.now)
+        self._limits = KeyLimits()
         self._punctuality = Punctuality(self._metrics, clock)
         self._pulse = Pulse(clock, self._punctuality)
 
     def status(self) -> StatusView:
         """How things stand now."""
-        return self.engine.status(self._pipeline.now())
+        return self._purse.marked(self.engine.status(self._pipeline.now()))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then stop in order.
@@ -193,7 +195,7 @@ class Daemon:
             incidents=store,
             history=self._house.history,
             health=vitals,
-            scrape=Scrape(self._metrics, self.status, vitals, store),
+            scrape=Scrape(self._metrics, self.status, vitals, store, self._purse.remaining),
             external_url=self.config.web.external_url,
             store_errors=(StorageError,),
         )
@@ -241,13 +243,19 @@ class Daemon:
         return machine_seconds / self._clock.real(1.0)
 
     async def _ask(self, name: str, origin: Origin) -> None:
-        """One run of one probe, if the day's money allows it."""
+        """One run of one probe, if the day's money and the limits of its key allow it."""
         probe = self._probes[name]
         if not self._purse.allows(probe.plan, origin):
             self._punctuality.skipped(name, "budget")
+            told = self.engine.notices.budget_spent(self._purse.sentence(), self._pipeline.now())
+            self._pipeline.carry_out(told)
+            return
+        if not self._limits.allows(probe.plan, origin, self._clock.monotonic()):
+            self._punctuality.skipped(name, "rate_limit")
             return
         judged = await self._pipeline.run(probe, origin)
-        self._purse.pay(probe.plan, judged.observation)
+        self._limits.learn(probe.plan, judged)
+        self._metrics.spent(name, self._purse.pay(probe.plan, judged.observation))
 
     async def _check_control(self) -> None:
         async with asyncio.TaskGroup() as tasks:

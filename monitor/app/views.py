@@ -131,16 +131,20 @@ class Scrape:
         status: Callable[[], StatusView],
         vitals: Vitals,
         store: Store,
+        budget_left: Callable[[], float],
     ) -> None:
-        """Join what is counted with what is looked up."""
+        """Join what is counted with what is looked up; `budget_left` gives today's US dollars."""
         self._metrics = metrics
         self._status = status
         self._vitals = vitals
         self._store = store
+        self._budget_left = budget_left
 
     async def refresh(self) -> None:
         """Bring the gauges up to now."""
-        self._metrics.refresh(self._status(), self._vitals.backlog(), self._store.health())
+        self._metrics.refresh(
+            self._status(), self._vitals.backlog(), self._store.health(), self._budget_left()
+        )
 
     def render(self, *, openmetrics: bool) -> bytes:
         """The metrics as text."""

@@ -87,6 +87,14 @@ class Record:
     runs: int = 0
 
 
+@dataclass(slots=True)
+class _Burst:
+    """The extra runs of one probe: how many are left, and how far apart."""
+
+    left: int
+    gap: float
+
+
 class Rehearsal:
     """One scenario, one plan, one policy, one source of chance (inside the world)."""
 
@@ -110,7 +118,7 @@ class Rehearsal:
         self._now = 0.0
         self._ticked = 0.0
         self._running: Counter[str] = Counter()
-        self._bursts: dict[str, int] = {}
+        self._bursts: dict[str, _Burst] = {}
         self._beats: dict[str, tuple[float, float, int]] = {}
         self._controls_open = 0
 
@@ -163,24 +171,23 @@ class Rehearsal:
             self._launch(name, Origin.SCHEDULED)
 
     def _burst(self, effect: RequestBurst) -> None:
-        for place, (name, count) in enumerate(effect.runs):
-            known = name in self._bursts
-            self._bursts[name] = count
-            if not known:
-                wait = effect.gap * (place + 1) / len(effect.runs)
-                again = self._extra(name, effect.gap)
-                self._at(self._now + wait, again)
+        for name, count, wait, gap in effect.pace():
+            before = self._bursts.get(name)
+            if before is not None and before.gap == gap:
+                before.left = count
+                continue
+            self._bursts[name] = burst = _Burst(count, gap)
+            self._at(self._now + wait, partial(self._extra, name, burst))
 
-    def _extra(self, name: str, gap: float) -> Callable[[], None]:
-        def run() -> None:
-            if self._bursts[name] <= 0:
-                del self._bursts[name]
-                return
-            self._bursts[name] -= 1
-            self._launch(name, Origin.BURST)
-            self._at(self._now + gap, run)
-
-        return run
+    def _extra(self, name: str, burst: _Burst) -> None:
+        if self._bursts.get(name) is not burst:
+            return
+        if burst.left <= 0:
+            del self._bursts[name]
+            return
+        burst.left -= 1
+        self._launch(name, Origin.BURST)
+        self._at(self._now + burst.gap, partial(self._extra, name, burst))
 
     def _cadence(self, effect: SetCadence) -> None:
         for name in effect.probes:

@@ -1,4 +1,4 @@
-"""`probe`: run probes once, now, and say what each run came to."""
+"""`probe`: run probes now, once or again and again, and say what each run came to."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.live import Live
 
 from monitor.app import StartError
 from monitor.app.build import bound_probes, control_probe, probe_context, salt_of
-from monitor.cli._shared import add_config, load_config, run_loop
+from monitor.cli import _look, _runs
+from monitor.cli._shared import add_config, load_config, run_loop, stop_on_signals
 from monitor.clock import SystemClock
 from monitor.config.problems import did_you_mean
 from monitor.config.schema import Config
@@ -25,61 +29,127 @@ from monitor.core.plan import Plan
 from monitor.pipeline import Progress, microseconds
 from monitor.probes import BoundProbe, HttpControl, LookupThreads
 
+WATCH_SECONDS = 10.0
+"""Seconds between two rounds of `--watch`: short enough to look at, long enough to be polite."""
+
+WATCH_ROUNDS_MAX = 360
+"""Rounds after which `--watch` ends by itself: a forgotten terminal is not a monitor."""
+
+T = TypeVar("T")
+
 
 def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser("probe", help="run each probe once and print what came of it")
     parser.add_argument("names", nargs="*", metavar="NAME", help="which probes (default: all)")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help=f"ask again every {WATCH_SECONDS:g} s, for an hour at most; paid probes only when "
+        "they are named",
+    )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="with --watch: end after so many rounds"
+    )
     add_config(parser)
     parser.set_defaults(act=act)
 
 
 def act(options: argparse.Namespace) -> int:
     """0 when nothing is bad, 1 when something is."""
+    rounds = _rounds(options)
     config = load_config(options)
     plan = config.plan(salt_of(config.vantage))
+    wanted = _wanted(options, plan)
+    on, asker = _look.console(), _Asker(config, plan, wanted)
+    if options.watch:
+        judged = _watched(asker, rounds, on, as_json=options.json)
+    else:
+        judged = run_loop(_once_over(asker))
+        (_show_json if options.json else _show_table)(judged, on)
+    return int(any(one.verdict.counts is Counts.BAD for one in judged))
+
+
+def _rounds(options: argparse.Namespace) -> int:
+    """How often to ask.
+
+    Raises:
+        StartError: `--rounds` makes no sense.
+    """
+    if options.rounds is None:
+        return WATCH_ROUNDS_MAX
+    if not options.watch or not 1 <= options.rounds <= WATCH_ROUNDS_MAX:
+        msg = f"--rounds goes with --watch, and lies between 1 and {WATCH_ROUNDS_MAX}"
+        raise StartError(msg)
+    return int(options.rounds)
+
+
+def _wanted(options: argparse.Namespace, plan: Plan) -> list[str]:
+    """The probes to ask; those that are named and disabled are told on stderr.
+
+    Raises:
+        StartError: a name that no probe has.
+    """
     enabled = [probe.name for probe in plan.enabled()]
     unknown = sorted(set(options.names) - {probe.name for probe in plan.probes})
     if unknown:
         known = did_you_mean(unknown[0], (probe.name for probe in plan.probes))
         msg = f"no probe is called {unknown[0]}{known}"
         raise StartError(msg)
-    wanted = [name for name in options.names or enabled if name in enabled]
     for name in options.names:
         if name not in enabled:
             print(f"{name} is disabled: {plan.probe(name).disabled}", file=sys.stderr)
-    judged = run_loop(_ask(config, plan, wanted))
-    print(_as_json(judged) if options.json else _as_table(judged), end="")
-    return int(any(one.verdict.counts is Counts.BAD for one in judged))
+    return [
+        name
+        for name in options.names or enabled
+        if name in enabled and not (options.watch and not options.names and plan.probe(name).paid)
+    ]
 
 
-async def _ask(config: Config, plan: Plan, names: Sequence[str]) -> list[Judged]:
-    """Ask all at once; a control target beside them tells whose network it is."""
-    clock = SystemClock()
-    lookups = LookupThreads(max(1, len(names)))
-    try:
-        context = probe_context(config, clock, lookups)
+# ------------------------------------------------------------------ asking
+
+
+class _Asker:
+    """Asks probes all at once; control targets beside them tell whose network it is."""
+
+    def __init__(self, config: Config, plan: Plan, names: Sequence[str]) -> None:
+        self._plan = plan
+        self._clock = SystemClock()
+        self._lookups = LookupThreads(max(1, len(names)))
+        try:
+            context = probe_context(config, self._clock, self._lookups)
+        except ValueError as error:
+            self.close()
+            raise StartError(str(error)) from None
         bound = bound_probes(config, plan, context)
-        engine = Engine(plan, config.policy())
+        self._probes = [bound[name] for name in names]
+        self._control: HttpControl = control_probe(context)
+        self._engine = Engine(plan, config.policy())
 
-        def now() -> Moment:
-            return Moment(mono=clock.monotonic(), wall=clock.now())
+    def close(self) -> None:
+        """Let the threads go."""
+        self._lookups.shutdown(wait=False)
 
-        await _controls(engine, plan, control_probe(context), now)
-        seen = await asyncio.gather(*(_once(bound[name], clock.now()) for name in names))
-        effects = [effect for one in seen for effect in engine.feed(one, now())]
-    except ValueError as error:
-        raise StartError(str(error)) from None
-    finally:
-        lookups.shutdown(wait=False)
-    return [effect for effect in effects if isinstance(effect, Judged)]
+    async def round(self) -> list[Judged]:
+        """Ask every probe once, and judge what came in the light of the rounds before."""
+        results = await _all(self._control.check(target) for target in self._plan.controls)
+        for result in results:
+            self._engine.control(result, self._now())
+        seen = await _all(_once(probe, self._clock.now()) for probe in self._probes)
+        effects = [effect for one in seen for effect in self._engine.feed(one, self._now())]
+        return [effect for effect in effects if isinstance(effect, Judged)]
+
+    def _now(self) -> Moment:
+        return Moment(mono=self._clock.monotonic(), wall=self._clock.now())
+
+    async def pause(self, seconds: float) -> None:
+        """Wait."""
+        await self._clock.sleep(seconds)
 
 
-async def _controls(engine: Engine, plan: Plan, control: HttpControl, now: Any) -> None:
-    results = await asyncio.gather(*(control.check(target) for target in plan.controls))
-    for result in results:
-        engine.control(result, now())
+async def _all(asked: Any) -> list[Any]:
+    return list(await asyncio.gather(*asked))
 
 
 async def _once(probe: BoundProbe, at: datetime) -> Observation:
@@ -87,40 +157,75 @@ async def _once(probe: BoundProbe, at: datetime) -> Observation:
     return await probe.run(run_id, Origin.MANUAL, Progress())
 
 
-def _as_json(judged: Sequence[Judged]) -> str:
-    rows = [
-        {
-            "probe": one.observation.probe,
-            "at": one.observation.at.isoformat().replace("+00:00", "Z"),
-            "outcome": str(one.verdict.outcome),
-            "fault": str(one.verdict.fault),
-            "counts": str(one.verdict.counts),
-            "reason": one.verdict.reason,
-            "seconds": round(one.observation.seconds, 6),
-            "phases": {
-                str(phase): round(seconds, 6) for phase, seconds in one.observation.timings.phases()
-            },
-            "status": one.observation.answer.status if one.observation.answer else None,
-            "request_id": one.observation.answer.request_id if one.observation.answer else None,
-        }
-        for one in judged
-    ]
-    return json.dumps(rows, indent=2) + "\n"
+async def _once_over(asker: _Asker) -> list[Judged]:
+    try:
+        return await asker.round()
+    finally:
+        asker.close()
 
 
-def _as_table(judged: Sequence[Judged]) -> str:
-    width = max((len(one.observation.probe) for one in judged), default=5)
-    lines: list[str] = []
-    for one in judged:
-        seconds = one.observation.seconds
-        lines.append(
-            f"{one.observation.probe:{width}}  {one.verdict.outcome:<20} "
-            f"{one.verdict.counts:<8} {seconds * 1000:7.0f} ms"
-        )
-        phases = "  ".join(
-            f"{phase} {took * 1000:.0f}" for phase, took in one.observation.timings.phases()
-        )
-        lines.append(f"{'':{width}}  {one.verdict.reason}")
-        if phases:
-            lines.append(f"{'':{width}}  {phases} (ms)")
-    return "\n".join(lines) + "\n" if lines else "no probe is enabled\n"
+async def _watch(
+    asker: _Asker, rounds: int, show: Callable[[Sequence[Judged]], None]
+) -> list[Judged]:
+    """Ask again and again until enough, or told to stop; gives the last whole round."""
+    stop = stop_on_signals()
+    judged: list[Judged] = []
+    try:
+        for number in range(rounds):
+            if number:
+                await _unless(stop, asker.pause(WATCH_SECONDS))
+            found = None if stop.is_set() else await _unless(stop, asker.round())
+            if found is None:
+                break
+            judged = found
+            show(judged)
+    finally:
+        asker.close()
+    return judged
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` gives; None when `stop` comes first."""
+    async with asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(work)
+        stopping = tasks.create_task(stop.wait())
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        done = working.done()
+        working.cancel()
+        stopping.cancel()
+    return working.result() if done else None
+
+
+# ------------------------------------------------------------------ showing
+
+
+def _show_json(judged: Sequence[Judged], on: Console) -> None:
+    on.file.write(json.dumps(_runs.as_json(judged), indent=2) + "\n")
+
+
+def _show_table(judged: Sequence[Judged], on: Console) -> None:
+    on.print(_runs.table(judged, on))
+
+
+def _watched(asker: _Asker, rounds: int, on: Console, *, as_json: bool) -> list[Judged]:
+    """Watch in place on a terminal; in a pipe, line by line."""
+    if as_json:
+        return run_loop(_watch(asker, rounds, lambda judged: _line_of_json(judged, on)))
+    if not on.is_terminal or on.is_dumb_terminal:
+        return run_loop(_watch(asker, rounds, lambda judged: _lines(judged, on)))
+    with Live(console=on, auto_refresh=False, vertical_overflow="ellipsis") as live:
+
+        def redraw(judged: Sequence[Judged]) -> None:
+            live.update(_runs.table(judged, on, brief=True), refresh=True)
+
+        return run_loop(_watch(asker, rounds, redraw))
+
+
+def _line_of_json(judged: Sequence[Judged], on: Console) -> None:
+    on.file.write(json.dumps(_runs.as_json(judged), separators=(",", ":")) + "\n")
+    on.file.flush()
+
+
+def _lines(judged: Sequence[Judged], on: Console) -> None:
+    on.file.writelines(f"{_runs.line(one)}\n" for one in judged)
+    on.file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from shutil import which
 from urllib.parse import urlsplit
 
 from monitor.config.problems import Place, did_you_mean, key_of
@@ -102,8 +103,17 @@ def warnings(config: Config) -> Iterator[str]:
             f"control: {len(operators) or 'no'} operator{'' if operators else 's'} of reference "
             "targets; with fewer than two, a fault of theirs looks like no network here"
         )
+    yield from _programs(config)
     if not config.contact:
         yield "contact: empty; the vendor cannot ask whose runs these are"
+
+
+def _programs(config: Config) -> Iterator[str]:
+    """Programs that are not there now: their runs will say so, and accuse nobody."""
+    for spec in config.probes:
+        argv = getattr(spec, "argv", None)
+        if argv and spec.enabled and which(argv[0]) is None:
+            yield f"{spec.name}: its program {argv[0]} is not found, or may not be run"
 
 
 def _repeated(section: Place, names: Iterable[str]) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FINGERPRINT_CHARS = 16
 """How much of the salted hash of a key is kept: enough to tell keys apart."""
 
+NOT_REHEARSED = "not rehearsed: it does not ask over HTTP, which is all that is simulated"
+
 
 def plan(config: Config, salt: bytes) -> Plan:
     """The plan of `config`; `salt` is mixed into the fingerprints of keys."""
@@ -45,11 +47,12 @@ def plan(config: Config, salt: bytes) -> Plan:
 
 def _probe(config: Config, spec: ProbeSpec, original: ProbeSpec, salt: bytes) -> ProbePlan:
     kind = next(kind for kind in probes.kinds() if kind.name == spec.kind)
+    left_out = kind.ask is not None and config.is_rehearsal
     planned = probes.plan_of(
         kind,
         spec,
         credential_fingerprint=fingerprint(config, spec.credential, salt),
-        disabled=_disabled(config, spec),
+        disabled=_disabled(config, spec) or (NOT_REHEARSED if left_out else None),
     )
     return replace(
         planned,

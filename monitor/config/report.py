@@ -150,7 +150,7 @@ def _load(config: Config, plan: Plan) -> Iterator[str]:
 
 def _host(spec: ProbeSpec) -> str:
     url = getattr(spec, "url", None) or getattr(spec, "base_url", None) or ""
-    return urlsplit(url).netloc or "this host"
+    return urlsplit(url).netloc or getattr(spec, "host", None) or "this host"
 
 
 def _cost(config: Config, plan: Plan) -> Iterator[str]:
@@ -163,9 +163,14 @@ def _cost(config: Config, plan: Plan) -> Iterator[str]:
             usd = _usd_per_day(config, spec, probe)
             total += usd if probe.enabled else 0.0
             off = "" if probe.enabled else " (disabled)"
-            yield f"  ${usd:>8.4f}  {probe.name}, {probe.model}{off}"
-    kept = f"{budget.reserve:.0%} of it kept for bursts"
-    yield f"  ${total:>8.4f}  of a budget of ${budget.usd_per_day:.2f}, {kept}"
+            every = format_duration(probe.interval)
+            yield f"  ${usd:>8.4f}  {probe.name}, {probe.model} every {every}{off}"
+    reserve = budget.usd_per_day * budget.reserve
+    yield f"  ${total:>8.4f}  in all, on a calm day"
+    yield (
+        f"  ${budget.usd_per_day:>8.4f}  budget: ${budget.usd_per_day - reserve:.4f} for the "
+        f"schedule, ${reserve:.4f} kept for bursts ({budget.reserve:.0%})"
+    )
     if total > budget.usd_per_day * (1 - budget.reserve):
         yield from _wrapped(
             "The schedule costs more than the budget leaves for it: once that is spent, paid "
@@ -175,8 +180,9 @@ def _cost(config: Config, plan: Plan) -> Iterator[str]:
 
 def _usd_per_day(config: Config, spec: ProbeSpec, probe: ProbePlan) -> float:
     price = config.prices.get(probe.model or "", PriceSpec(input=0, output=0))
-    out = getattr(spec, "max_tokens", TOKENS_OUT)
-    return DAY / probe.interval * (TOKENS_IN * price.input + out * price.output) / _MILLION
+    sent = getattr(spec, "input_tokens", TOKENS_IN)
+    out = getattr(spec, "output_tokens", getattr(spec, "max_tokens", TOKENS_OUT))
+    return DAY / probe.interval * (sent * price.input + out * price.output) / _MILLION
 
 
 def _warnings(config: Config) -> Iterator[str]:

@@ -262,6 +262,7 @@ class Config(Spec):
 
     _source: Source = PrivateAttr(default_factory=Source)
     _original: Config | None = PrivateAttr(default=None)
+    _rehearsal: bool = PrivateAttr(default=False)
 
     @override
     def model_post_init(self, context: Any, /) -> None:
@@ -279,6 +280,17 @@ class Config(Spec):
     def original(self) -> Config:
         """What it was before it was rebased; itself when it was not."""
         return self._original or self
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is played against the simulated Claude."""
+        return self._rehearsal
+
+    def rehearsed(self) -> Config:
+        """The same for a rehearsal: probes that do not ask over HTTP are disabled, visibly."""
+        copied = self.model_copy()
+        copied._rehearsal = True  # noqa: SLF001  # a copy of ourselves
+        return copied
 
     def policy(self) -> Policy:
         """The detector's numbers."""

@@ -40,6 +40,11 @@ class Budget:
             return 0.0
         return (input_tokens * price.input + output_tokens * price.output) / 1_000_000
 
+    @property
+    def per_day(self) -> float:
+        """US dollars in a day, the reserve included."""
+        return self._per_day
+
     def allows(self, probe: ProbePlan, origin: Origin, at: datetime) -> bool:
         """Whether a run of `probe` may take place at `at`."""
         if not probe.paid:

@@ -6,9 +6,10 @@ error says: the probe that asks without a key expects its 401.
 
 | rule | outcome |
 |---|---|
-| the event loop was late and the run timed out; our own bug; neither answer nor error | `monitor_error` |
+| the event loop was late and the run timed out; our own bug | `monitor_error` |
 | the controls fail too, no answer of the vendor's, expectations not met | `no_network` |
 | our egress proxy refused, failed or answered itself (407, 511, or by its name) | `blocked` |
+| neither answer nor error: a kind that speaks no HTTP | see `core/bare.py` |
 | no answer: name, connection, handshake, time; a reset or no HTTP before an answer | `dns_error`, `connect_error`, `tls_error`, `timeout`, `connect_error` |
 | the edge asks for a browser | `challenged` |
 | Cloudflare cannot reach or use the origin (52x, category `origin`, 1xxx with a 5xx or of name resolution, tunnels and workers) | `server_error` |
@@ -43,6 +44,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.core.answer import clean
+from monitor.core.bare import judge_bare
 from monitor.core.failure import Ruling, judge_failure
 from monitor.core.observation import Answer, Failure, Observation
 from monitor.core.outcome import Outcome, Verdict
@@ -134,7 +136,7 @@ def _rule(observation: Observation, context: Context) -> Ruling:
             return ruling
     answer = observation.answer
     if answer is None:
-        return Outcome.MONITOR_ERROR, "the run brought neither an answer nor an error"
+        return judge_bare(observation, context)
     for answer_rule in _ANSWER_RULES:
         ruling = answer_rule(answer, observation, context)
         if ruling is not None:
@@ -354,13 +356,11 @@ def _answered(observation: Observation, context: Context) -> bool:
 
 
 def _expected(observation: Observation) -> bool:
-    """Whether a whole answer came and is the one expected."""
-    return (
-        observation.error is None
-        and observation.answer is not None
-        and bool(observation.checks)
-        and not any(check.failed for check in observation.checks)
-    )
+    """Whether what came is whole and as expected."""
+    checks = observation.checks
+    if observation.error is not None or not checks:
+        return False
+    return not any(check.failed for check in checks)
 
 
 def _is_client_status(status: int) -> bool:

@@ -68,6 +68,7 @@ class Correlator:
         self._policy = policy
         self._windows = windows
         self._detectors = detectors
+        self.plan = plan
         self._teller = Teller(plan, policy, windows, describe)
         self.cases: list[Case] = []
 

@@ -33,6 +33,12 @@ SIBLING_WINDOW = 120.0
 UNKEYED_BAD_MIN = 2
 """So many bad runs without a key say that Claude is failing."""
 
+ACCEPTED_BETWEEN = "the same key was accepted after a refusal"
+SIBLING_REFUSED = "another key that worked is refused too"
+UNKEYED_FAILED = "runs without a key failed too"
+PROVIDER_SAYS = "the vendor's status page speaks of authentication"
+"""The evidence in words. `refusals` reads them again in an incident's samples."""
+
 KEYS_MAX = 64
 REFUSALS_MAX = 256
 
@@ -108,13 +114,13 @@ class CredentialBook:
         """
         key = self._keys.get(credential)
         if key is not None and key.vindicated >= at - EVIDENCE_WINDOW:
-            return "the same key was accepted after a refusal in the last 10 min"
+            return f"{ACCEPTED_BETWEEN} in the last 10 min"
         siblings = (other for name, other in self._keys.items() if name != credential)
         if any(_fails_now(other, at) for other in siblings):
-            return "another key that worked is refused too"
+            return SIBLING_REFUSED
         if unkeyed_bad >= UNKEYED_BAD_MIN:
-            return f"{unkeyed_bad} runs without a key failed too"
-        return "the vendor's status page speaks of authentication" if provider_says_auth else None
+            return f"{unkeyed_bad} {UNKEYED_FAILED}"
+        return PROVIDER_SAYS if provider_says_auth else None
 
     def take_pending(self, credential: str) -> tuple[str, ...]:
         """Ids of the key's refusals of the last 10 minutes, oldest call first; then forgotten.

@@ -43,10 +43,27 @@ class Revise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBurst:
-    """Run these probes again, each as often as given, `gap` seconds apart, over new connections."""
+    """Run these probes again, each as often as given, over new connections.
+
+    Attributes:
+        runs: name and number of extra runs.
+        gap: seconds between two of them.
+        paced: name and gap of those that are to be spread wider, the first after one such gap.
+    """
 
     runs: tuple[tuple[str, int], ...]
     gap: float
+    paced: tuple[tuple[str, float], ...] = ()
+
+    def pace(self) -> tuple[tuple[str, int, float, float], ...]:
+        """Name, number, wait before the first and gap of each, spread so as not to bunch."""
+        own = dict(self.paced)
+        return tuple(
+            (name, count, own[name], own[name])
+            if name in own
+            else (name, count, self.gap * (place + 1) / len(self.runs), self.gap)
+            for place, (name, count) in enumerate(self.runs)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +143,26 @@ class DepthView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageView:
+    """How much of a component's evidence could be used lately.
+
+    Attributes:
+        runs: runs of its probes within the last 15 minutes.
+        usable: those that count as good or bad.
+        lost_to: why most of the others could not be used, in a few words; empty when none was lost.
+    """
+
+    runs: int
+    usable: int
+    lost_to: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """Share of usable runs; None without runs."""
+        return self.usable / self.runs if self.runs else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentView:
     """A component as it stands now.
 
@@ -138,6 +175,9 @@ class ComponentView:
         depths: one row a depth that has enabled probes.
         suspect: a burst is running because of a bad run.
         incident_id: the open incident, if any.
+        coverage: how much of its evidence could be used lately.
+        shared_with: names of the components whose probes it is judged from too.
+        shared: that in a sentence; empty when all of its evidence is its own.
     """
 
     name: str
@@ -150,15 +190,26 @@ class ComponentView:
     depths: tuple[DepthView, ...]
     suspect: bool
     incident_id: str | None
+    coverage: CoverageView = CoverageView(runs=0, usable=0)
+    shared_with: tuple[str, ...] = ()
+    shared: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeView:
-    """A probe as it stands now: its plan's name, whether it is proven here, its last run."""
+    """A probe as it stands now.
+
+    Attributes:
+        name: from the plan.
+        proven: it has been ok here.
+        last: its last run.
+        paused: why its scheduled runs do not take place for now; None when they do.
+    """
 
     name: str
     proven: bool
     last: Judged | None
+    paused: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

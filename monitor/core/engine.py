@@ -82,8 +82,8 @@ class Engine:
         self._beside = Beside(plan, policy, self._windows)
         self._guard = ControlGuard((control.name for control in plan.controls), policy.guard)
         self._judge = Judge(plan, policy, self._guard, self._windows)
-        self._burst = BurstBudget(plan, policy.burst)
-        self._notices = Notices(plan, policy.guard.announce_after)
+        self._burst = BurstBudget(plan, policy.burst, policy.solo)
+        self.notices = Notices(plan, policy.guard.announce_after)
         planned = self._beside.calendar
         self._detectors = {
             component.name: Detector(
@@ -118,6 +118,7 @@ class Engine:
         observation, verdict = judged.observation, judged.verdict
         if not observation.provisional:
             self._last[observation.probe] = judged
+            self._board.learn(judged)
             if observation.origin is Origin.BURST:
                 self._burst.ran(self._probes[observation.probe], observation.started)
             self._hear(judged)
@@ -129,7 +130,7 @@ class Engine:
         if not observation.provisional:
             credential = self._probes[observation.probe].credential
             worked = credential is not None and self._judge.worked(credential)
-            effects += self._notices.about(judged, worked=worked, now=now)
+            effects += self.notices.about(judged, worked=worked, now=now)
         if verdict.counts is Counts.BAD or len(effects) > 1:
             effects += self._board.changes(now)
         return self._beside.put(effects, now)
@@ -164,7 +165,7 @@ class Engine:
         else:
             steps = [step for detector in detectors for step in detector.given_up(now)]
             effects += self._decided(steps, now)
-        effects += self._notices.network(self._guard, now)
+        effects += self.notices.network(self._guard, now)
         effects += self._board.changes(now)
         self._windows.prune(now.mono)
         self._judge.forget_before(now.mono)
@@ -303,7 +304,7 @@ class Engine:
             "guard": self._guard.snapshot(),
             "judge": self._judge.snapshot(),
             "burst": self._burst.snapshot(),
-            "notices": self._notices.snapshot(),
+            "notices": self.notices.snapshot(),
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
             "cases": self._correlator.snapshot(),
             "latency": self._degradations.snapshot(),
@@ -351,7 +352,7 @@ class Engine:
         self._guard.restore(saved["guard"], shift)
         self._judge.restore(saved["judge"], shift)
         self._burst.restore(saved["burst"], shift)
-        self._notices.restore(saved["notices"], shift)
+        self.notices.restore(saved["notices"], shift)
         for name, values in saved["detectors"].items():
             if name in self._detectors:
                 self._detectors[name].restore(values, shift)

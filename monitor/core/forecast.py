@@ -25,6 +25,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from monitor.core.burst import paid_extra
 from monitor.core.incident import Reason
 from monitor.core.outcome import Depth
 from monitor.core.plan import Plan, ProbePlan
@@ -138,7 +139,7 @@ def _fast_seconds(policy: Policy, probes: tuple[ProbePlan, ...], gap: float) -> 
 
     def met(seconds: float) -> bool:
         counts = [
-            _bad_runs(policy.burst, probe, seconds, place * probe.interval / len(ordered))
+            _bad_runs(policy, probe, seconds, place * probe.interval / len(ordered))
             for place, probe in enumerate(ordered)
         ]
         total = sum(counts)
@@ -155,7 +156,7 @@ def _solo_seconds(policy: Policy, probe: ProbePlan) -> float:
     rule = policy.solo
 
     def met(seconds: float) -> bool:
-        return _bad_runs(policy.burst, probe, seconds, 0.0) >= rule.failures
+        return _bad_runs(policy, probe, seconds, 0.0) >= rule.failures
 
     bursts = _bursts(policy.burst, probe)
     steps = (policy.burst.gap, probe.interval) if bursts else (probe.interval,)
@@ -179,13 +180,15 @@ def _bursts(burst: Burst, probe: ProbePlan) -> bool:
     return probe.burst and burst.extra > 0
 
 
-def _bad_runs(burst: Burst, probe: ProbePlan, seconds: float, offset: float) -> int:
+def _bad_runs(policy: Policy, probe: ProbePlan, seconds: float, offset: float) -> int:
     """Runs of `probe` within `seconds` of the first bad one, its own first at `offset`."""
     scheduled = max(0, 1 + math.floor((seconds - offset) / probe.interval))
-    if not _bursts(burst, probe):
+    if not _bursts(policy.burst, probe):
         return scheduled
-    extra = math.floor(seconds / burst.gap)
-    return scheduled + (min(extra, burst.paid_extra) if probe.paid else extra)
+    extra = math.floor(seconds / policy.burst.gap)
+    if probe.paid:
+        extra = min(extra, paid_extra(probe, policy.burst, policy.solo))
+    return scheduled + extra
 
 
 def _moments(steps: Iterable[float]) -> list[float]:

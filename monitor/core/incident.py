@@ -73,6 +73,7 @@ class Reason(StrEnum):
     CLIENT_ERROR = "client_error"
     UNPROVEN = "unproven"
     GUARD_OFF = "guard_off"
+    BUDGET_SPENT = "budget_spent"
     MONITOR_ERROR = "monitor_error"
 
 
@@ -298,7 +299,8 @@ class Event:
         summary: one sentence for a tired reader.
         reason: why, from the closed list.
         incident: the incident's version at that moment, for `incident.*`.
-        subject: what a `monitor.*` event is about: `network`, `credential/main`, `probe/NAME`.
+        subject: what a `monitor.*` event is about: `network`, `credential/main`, `probe/NAME`,
+            `budget`.
         detail: what to check, for `monitor.*`.
     """
 

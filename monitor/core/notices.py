@@ -13,6 +13,8 @@ from monitor.core.moment import Moment
 from monitor.core.outcome import Counts, Outcome
 from monitor.core.plan import Plan
 
+_BUDGET = "budget"
+
 GUARD_OFF_AFTER = 120.0
 """Seconds for which Claude must answer, and no control target, before that is said."""
 
@@ -46,7 +48,8 @@ class Notices:
         if verdict.counts is Counts.GOOD and not self._said:
             return []
         probe = self._probes[observation.probe]
-        key = f"credential/{probe.credential_name}"
+        # By the key's fingerprint: a new key under the same name is a new matter.
+        key = f"credential/{probe.credential_name}#{probe.credential or ''}"
         if verdict.counts is Counts.GOOD:
             self._said.pop(f"probe/{probe.name}", None)
             if self._said.get(key) == probe.name:
@@ -95,12 +98,23 @@ class Notices:
         text = words.guard_off_sentence(tuple(control.name for control in self._plan.controls))
         return self._once("control", Reason.GUARD_OFF, text, now)
 
-    def _once(
-        self, subject: str, reason: Reason, text: tuple[str, str], now: Moment, by: str = ""
-    ) -> list[Effect]:
-        if subject in self._said:
+    def budget_spent(self, text: tuple[str, str], now: Moment) -> list[Effect]:
+        """The day's money for paid runs is spent: said once a day (UTC), over restarts too."""
+        key = f"{_BUDGET}/{now.wall:%Y-%m-%d}"
+        if key in self._said:
             return []
-        self._said[subject] = by
+        for before in [said for said in self._said if said.startswith(f"{_BUDGET}/")]:
+            del self._said[before]
+        self._said[key] = ""
+        return [self._event(EventType.MISCONFIGURED, _BUDGET, Reason.BUDGET_SPENT, text, now)]
+
+    def _once(
+        self, key: str, reason: Reason, text: tuple[str, str], now: Moment, by: str = ""
+    ) -> list[Effect]:
+        if key in self._said:
+            return []
+        self._said[key] = by
+        subject = key.partition("#")[0]
         return [self._event(EventType.MISCONFIGURED, subject, reason, text, now)]
 
     def _event(
@@ -137,10 +151,14 @@ class Notices:
     def restore(self, saved: Mapping[str, Any], shift: float) -> None:
         """Take over a snapshot; `shift` seconds are added to its monotonic times."""
         self._said = {
-            subject: by
-            for subject, by in saved["said"].items()
-            if not by or (by in self._probes and self._probes[by].enabled)
+            key: by for key, by in saved["said"].items() if not by or self._still_asks(key, by)
         }
         blind, unguarded = saved["blind_since"], saved["unguarded_since"]
         self._blind_since = None if blind is None else blind + shift
         self._unguarded_since = None if unguarded is None else unguarded + shift
+
+    def _still_asks(self, key: str, by: str) -> bool:
+        """Whether the probe that raised a matter still runs, and with the same key."""
+        probe = self._probes.get(by)
+        fingerprint = key.partition("#")[2]
+        return probe is not None and probe.enabled and fingerprint in ("", probe.credential)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from monitor.core.outcome import Outcome
+
 EXCERPT_CHARS_MAX = 300
 """How much of a body an observation may carry, in characters."""
 
@@ -174,6 +176,28 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a kind that does not ask over HTTP brings back of one run.
+
+    Attributes:
+        timings: phases and total, in the machine's seconds.
+        checks: the expectations, in order; they do not count beside an `error`.
+        error: why nothing came of it, or None.
+        claimed: the outcome that a program named itself.
+        input_tokens, output_tokens: what it was billed for, where it says so.
+        certificate_expires: the end of validity of the certificate that was shown.
+    """
+
+    timings: Timings
+    checks: tuple[Check, ...] = ()
+    error: TransportError | None = None
+    claimed: Outcome | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    certificate_expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """The facts of one run.
 
@@ -197,6 +221,7 @@ class Observation:
         ratelimits: what the vendor says remains, by kind of limit.
         first_token: seconds from the start of the run to the first content of a streamed answer.
         per_output_token: seconds from one token of it to the next, on average after the first.
+        claimed: the outcome that a program named itself, for a run without an answer.
     """
 
     run_id: str
@@ -217,6 +242,7 @@ class Observation:
     ratelimits: tuple[tuple[str, float], ...] = field(default=())
     first_token: float | None = None
     per_output_token: float | None = None
+    claimed: Outcome | None = None
 
     @property
     def seconds(self) -> float:

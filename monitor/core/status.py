@@ -8,8 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from monitor.core.correlate import Correlator
+from monitor.core.coverage import Coverage, shared_sentence, shared_with
 from monitor.core.detector import Detector
-from monitor.core.effects import ComponentView, DepthView, Judged, ProbeView, StateChanged
+from monitor.core.effects import (
+    ComponentView,
+    CoverageView,
+    DepthView,
+    Judged,
+    ProbeView,
+    StateChanged,
+)
 from monitor.core.guard import ControlGuard
 from monitor.core.incident import State
 from monitor.core.moment import Moment
@@ -38,18 +46,28 @@ def fresh(probe: ProbePlan, windows: Windows, policy: Policy, now: float) -> Ent
     return last if last is not None and last.started >= oldest else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What can be seen of a component: why this host sees nothing, and how much could be used."""
+
+    blind: str | None
+    coverage: CoverageView
+
+
 def calm_reading(
-    detector: Detector, policy: Policy, windows: Windows, blind: str | None, now: Moment
+    detector: Detector, policy: Policy, windows: Windows, sight: Sight, now: Moment
 ) -> Reading:
     """The state of a component without an incident: silence, or operational."""
-    if blind is not None:
-        return Reading(state=State.UNKNOWN, reason=f"this host sees nothing: {blind}")
+    if sight.blind is not None:
+        return Reading(state=State.UNKNOWN, reason=f"this host sees nothing: {sight.blind}")
     probes = detector.pools[0].probes if detector.pools else ()
     heard = [probe for probe in probes if fresh(probe, windows, policy, now.mono)]
     if not probes:
         return Reading(state=State.UNKNOWN, reason="no enabled probe is evidence for it")
     if not heard:
-        return Reading(state=State.UNKNOWN, reason="no usable run of any of its probes lately")
+        lost = f": {sight.coverage.lost_to}" if sight.coverage.lost_to else ""
+        text = f"no usable run of any of its probes lately{lost}"
+        return Reading(state=State.UNKNOWN, reason=text)
     deepest = max((probe.depth for probe in heard), key=lambda depth: depth.level)
     text = f"{len(heard)} of {len(probes)} probes heard, down to the depth {deepest}"
     return Reading(state=State.OPERATIONAL, reason=text)
@@ -134,6 +152,15 @@ class Board:
         self._detectors = detectors
         self._correlator = correlator
         self._states: dict[str, tuple[State, datetime]] = {}
+        plan = correlator.plan
+        self._coverage = Coverage(plan)
+        self._shared = {
+            name: (shared_with(plan, name), shared_sentence(plan, name)) for name in detectors
+        }
+
+    def learn(self, judged: Judged) -> None:
+        """A run has ended: whether it could be used."""
+        self._coverage.learn(judged)
 
     def changes(self, now: Moment) -> list[StateChanged]:
         """Work out each component's state and tell what changed."""
@@ -170,8 +197,9 @@ class Board:
         if incident is not None:
             state = next(i.state for i in incident.components if i.component == name)
             return Reading(state=state, reason=incident.explanation)
-        blind = self._guard.blind_reason()
-        reading = calm_reading(detector, self._policy, self._windows, blind, now)
+        reading = calm_reading(
+            detector, self._policy, self._windows, self._sight(detector, now), now
+        )
         if case is not None and case.suspected is not None:
             suspect = f"suspect, not confirmed yet: {case.incident.explanation}"
             return Reading(state=reading.state, reason=suspect)
@@ -215,6 +243,15 @@ class Board:
             depths=depths,
             suspect=incident is None and (suspected or any(entry.bad for entry in recent)),
             incident_id=None if incident is None else incident.id,
+            coverage=self._coverage.view(names, now.mono),
+            shared_with=self._shared[name][0],
+            shared=self._shared[name][1],
+        )
+
+    def _sight(self, detector: Detector, now: Moment) -> Sight:
+        names = detector.pools[0].names if detector.pools else ()
+        return Sight(
+            blind=self._guard.blind_reason(), coverage=self._coverage.view(names, now.mono)
         )
 
     def snapshot(self) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from typing import Final
 from monitor.core.answer import clean
 from monitor.core.incident import EventType, Evidence, Incident, Reason, SeverityLevel, State
 from monitor.core.outcome import Depth, Outcome
+from monitor.core.refusals import refusal_reading
 
 SUMMARY_CHARS_MAX = 240
 """How long a summary may be, in characters."""
 
 _TITLE_CHARS_MAX = 40
 _TITLES_MAX = 3
+_CENTS = 0.1
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 _STATE_WORDS: Final = {
@@ -83,7 +85,16 @@ def _lasting(event: EventType, incident: Incident) -> str:
     if incident.model is not None:
         works = f"; of the models only {clean(incident.model, _TITLE_CHARS_MAX)} fails"
     flaps = ", keeps coming back" if incident.flapping else ""
-    return f"{state} {since}{flaps}: {_counted(incident, lasting=True)}{works}"
+    counted = f"{_counted(incident, lasting=True)}{_reading(incident)}"
+    return f"{state} {since}{flaps}: {counted}{works}"
+
+
+def _reading(incident: Incident) -> str:
+    """Why refused keys are Claude's fault: what an operator doubts first."""
+    if incident.cause is not Outcome.AUTH_ERROR:
+        return ""
+    reading = refusal_reading(incident.evidence.samples)
+    return f"; {reading}" if reading else ""
 
 
 def _recovering(incident: Incident) -> str:
@@ -164,6 +175,30 @@ def misconfigured_sentence(probe: str, outcome: Outcome, reason: str) -> tuple[s
     """Summary and detail on a probe whose runs do not count, `reason` being the verdict's."""
     summary = f"Probe {probe} does not count until this is looked at ({outcome}): {reason}"
     return clean(summary, SUMMARY_CHARS_MAX), _CHECK_FIRST.get(outcome, _CHECK_MONITOR)
+
+
+def budget_sentence(spent: float, per_day: float, kept: float) -> tuple[str, str]:
+    """Summary and detail on a day's money: US dollars spent, of how many, and kept for bursts."""
+    reserve = (
+        f"{dollars(kept)} of it is kept for the extra runs after a bad one"
+        if kept > 0
+        else "its reserve for the extra runs after a bad one is spent too"
+    )
+    summary = (
+        f"Paid probes are paused until 00:00 UTC: {dollars(spent)} of the {dollars(per_day)} a day "
+        f"are spent, and {reserve}."
+    )
+    detail = (
+        "Until then models are watched only by what costs nothing. Check first with "
+        "`claude-uptime check` what the schedule costs, then whether an incident or a model with "
+        "longer answers took more; raise `budget.usd_per_day` or lengthen the probes' intervals."
+    )
+    return clean(summary, SUMMARY_CHARS_MAX), detail
+
+
+def dollars(usd: float) -> str:
+    """US dollars, to the cent; small change to a hundredth of one."""
+    return f"${usd:.4f}" if 0 < usd < _CENTS else f"${usd:.2f}"
 
 
 def blind_sentence(vantage: str, why: str) -> str:

@@ -146,7 +146,8 @@ class Demo:
             "notifiers": (webhook,),
             "maintenance": (),
         }
-        return with_simulated_keys(self._config).rebased(claude.base_url).model_copy(update=update)
+        played = with_simulated_keys(self._config).rehearsed().rebased(claude.base_url)
+        return played.model_copy(update=update)
 
     def outcome(self) -> dict[str, Any]:
         """What `backtest --json` prints, in scenario time, and what the receiver saw."""

@@ -105,6 +105,11 @@ class Metrics:
             known = reason if reason in self._skip_reasons else SkipReason.OTHER
             self._of.runs_skipped.labels(probe, known).inc()
 
+    def spent(self, probe: str, usd: float) -> None:
+        """A run of `probe` cost so much."""
+        if probe in self._probes and usd > 0:
+            self._of.cost.labels(probe).inc(usd)
+
     def late(self, seconds: float) -> None:
         """A run started `seconds` after it was due."""
         self._of.lateness.observe(max(0.0, seconds))
@@ -132,8 +137,15 @@ class Metrics:
         view: StatusView,
         backlog: Iterable[Backlog] = (),
         store: StoreState | None = None,
+        budget: float | None = None,
     ) -> None:
-        """Set the gauges of now: call it on the event loop just before a scrape."""
+        """Set the gauges of now: call it on the event loop just before a scrape.
+
+        `budget` is what is left of the day's money, in US dollars; None while nobody knows.
+        """
+        if budget is not None:
+            self._of.know_budget()
+            self._of.budget_remaining.set(budget)
         broken = {name for incident in view.open_incidents for name in incident.names}
         for component in view.components:
             self._refresh_component(component, touched=component.name in broken)

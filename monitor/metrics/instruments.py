@@ -2,7 +2,7 @@
 
 Some stand beside the table. A shut database has to show: `store_writable`, `store_pending` and
 `runs_dropped_total`; and so has a vendor's page that cannot be read:
-`provider_last_read_timestamp_seconds`. The metrics of cost join with what fills them.
+`provider_last_read_timestamp_seconds`.
 """
 
 from __future__ import annotations
@@ -45,8 +45,7 @@ class Instruments:
     def __init__(self, plan: Plan, notifiers: Sequence[str], registry: CollectorRegistry) -> None:
         """Declare and pre-create everything in `registry`."""
         self._registry = registry
-        self._reload_known = False
-        self._provider_known = False
+        self._known: set[Gauge] = set()
         self._declare_runs()
         self._declare_incidents()
         self._declare_self()
@@ -119,6 +118,14 @@ class Instruments:
         )
         self.tokens = self._counter(
             "tokens_total", "Tokens sent and received by probes.", "probe", "direction"
+        )
+        self.cost = self._counter(
+            "cost_usd_total", "What runs cost by the price table, in US dollars.", "probe"
+        )
+        self.budget_remaining = Gauge(
+            f"{NAMESPACE}_budget_remaining_usd",
+            "What is left of today's budget for paid runs, its reserve included.",
+            registry=None,
         )
 
     def _declare_incidents(self) -> None:
@@ -197,18 +204,23 @@ class Instruments:
 
     def know_provider(self) -> None:
         """Begin to show when the vendor's page last answered."""
-        if not self._provider_known:
-            self._provider_known = True
-            self._registry.register(self.provider_read_at)
+        self._know(self.provider_read_at)
 
     def know_reload(self) -> None:
         """Begin to show when the configuration was read.
 
         A gauge without labels has a series as soon as it is registered, so this one joins late.
         """
-        if not self._reload_known:
-            self._reload_known = True
-            self._registry.register(self.reload_at)
+        self._know(self.reload_at)
+
+    def know_budget(self) -> None:
+        """Begin to show what is left of the budget."""
+        self._know(self.budget_remaining)
+
+    def _know(self, gauge: Gauge) -> None:
+        if gauge not in self._known:
+            self._known.add(gauge)
+            self._registry.register(gauge)
 
     def _create_probe(self, probe: ProbePlan) -> None:
         for outcome in Outcome:
@@ -230,6 +242,7 @@ class Instruments:
         if probe.paid:
             self.first_token.labels(probe.name)
             self.per_token.labels(probe.name)
+            self.cost.labels(probe.name)
         if probe.model is not None:
             for direction in ("input", "output"):
                 self.tokens.labels(probe.name, direction)

@@ -17,6 +17,7 @@ class SkipReason(StrEnum):
     AT_CAPACITY = "at_capacity"
     CRASHED = "crashed"
     BUDGET = "budget"
+    RATE_LIMIT = "rate_limit"
     OTHER = "other"
 
 

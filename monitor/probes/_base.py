@@ -11,7 +11,7 @@ import re
 import ssl
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -24,7 +24,7 @@ from pydantic import AfterValidator, Field
 from yarl import URL
 
 from monitor.core.answer import redact
-from monitor.core.observation import Answer, Check, Failure, Phase, Timings, TransportError
+from monitor.core.observation import Answer, Check, Failure, Phase, Seen, Timings, TransportError
 from monitor.core.outcome import Depth
 from monitor.pipeline import Progress
 from monitor.probes._stream import StreamReader
@@ -218,6 +218,11 @@ class Reading:
 S = TypeVar("S", bound=ProbeSpec)
 
 
+def _no_http() -> Any:
+    msg = "a kind that asks by its own means has no request and no reply"
+    raise TypeError(msg)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeKind(Generic[S]):
     """One kind of probe.
@@ -227,6 +232,9 @@ class ProbeKind(Generic[S]):
         spec: its Spec.
         request: (spec, key or None) to what is asked. Pure.
         read: (spec, reply) to the facts. Pure.
+        ask: (spec, key or None, `ProbeContext`, progress, seconds) to what was seen: in place of
+            these two, for a kind that does not ask over HTTP. It keeps the promises of `_http.ask`.
+            The simulated Claude does not know it, so a rehearsal leaves such probes out.
         model: (spec) to the model it asks, or None.
         paid: (spec) to whether a run costs money.
         answered_means_vendor: (spec) to whether any HTTP answer proves the path to the vendor,
@@ -236,8 +244,9 @@ class ProbeKind(Generic[S]):
 
     name: str
     spec: type[S]
-    request: Callable[[S, Secret | None], HttpRequest]
-    read: Callable[[S, HttpReply], Reading]
+    request: Callable[[S, Secret | None], HttpRequest] = lambda _spec, _key: _no_http()
+    read: Callable[[S, HttpReply], Reading] = lambda _spec, _reply: _no_http()
+    ask: Callable[[S, Secret | None, Any, Progress, float], Awaitable[Seen]] | None = None
     model: Callable[[S], str | None] = lambda _spec: None
     paid: Callable[[S], bool] = lambda _spec: False
     answered_means_vendor: Callable[[S], bool] = lambda _spec: False

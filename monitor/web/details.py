@@ -111,6 +111,7 @@ async def probe_page(request: web.Request) -> web.Response:
         "live": False,
         "plan": plan,
         "proven": bool(row and row.proven),
+        "paused": row.paused if row else None,
         "last": row_of(row.last) if row and row.last else None,
         "runs": None if runs is None else newest_first(runs),
         **await _week(deps, plan.name),

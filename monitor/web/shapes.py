@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from monitor.core.effects import (
     ComponentView,
+    CoverageView,
     DepthView,
     Judged,
     NetworkView,
@@ -123,6 +124,9 @@ class Shapes:
             "deciding_depth": component.deciding_depth.value if component.deciding_depth else None,
             "depths": [_depth(depth) for depth in component.depths],
             "suspect": component.suspect,
+            "coverage": _coverage(component.coverage),
+            "shared_with": list(component.shared_with),
+            "shared": component.shared or None,
             "incident_id": component.incident_id,
             "links": {
                 "self": self._link("api", "v1", "components", component.name),
@@ -233,6 +237,7 @@ class Shapes:
             "paid": plan.paid,
             "enabled": plan.enabled,
             "disabled_reason": plan.disabled,
+            "paused_reason": view.paused if view else None,
             "proven": bool(view and view.proven),
             "last_run": self.run(row_of(last)) if last else None,
             "links": {
@@ -280,6 +285,15 @@ def _interval(interval: Interval | None) -> Document | None:
     return {
         "earliest": timestamp(interval.earliest),
         "latest": timestamp(interval.latest),
+    }
+
+
+def _coverage(coverage: CoverageView) -> Document:
+    return {
+        "runs": coverage.runs,
+        "usable": coverage.usable,
+        "share": _number(coverage.share),
+        "lost_to": coverage.lost_to or None,
     }
 
 

@@ -163,7 +163,7 @@ async def status_page(request: web.Request) -> web.Response:
         "view": view,
         "said": words.headline(view),
         "running": [
-            (plans[row.name], row_of(row.last) if row.last else None)
+            (plans[row.name], row_of(row.last) if row.last else None, row.paused)
             for row in view.probes
             if plans[row.name].enabled
         ],

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from monitor.app import Daemon, StartError
 from monitor.core.effects import Effect
-from monitor.core.incident import EventType
+from monitor.core.incident import EventType, Reason
 from monitor.core.moment import Moment
 from monitor.core.outcome import Counts, Outcome
 from monitor.storage.database import open_database
@@ -301,10 +301,37 @@ async def test_when_the_budget_is_spent_paid_runs_are_skipped_and_say_so(tmp_pat
             await living.until(lambda: runs("api_models") >= 4)
             assert runs("api_message") == 1
             assert await living.metric(f'{skipped},vantage="test"}}') >= 2.0
+            cost = 'claude_uptime_cost_usd_total{probe="api_message",vantage="test"}'
+            assert await living.metric(cost) > 0.000001
+            assert await living.metric('claude_uptime_budget_remaining_usd{vantage="test"}') == 0.0
+            found = await living.document("/api/v1/probes/api_message")
+            assert found["paused_reason"].startswith("paused by the budget until 00:00 UTC")
+            assert "paused by the budget" in await living.page("/", "paused by the budget")
+            assert "paused by the budget" in (await living.get("/probes/api_message"))[1]
+            assert [(e.subject, e.reason) for e in living.watch.events] == [
+                ("budget", Reason.BUDGET_SPENT)
+            ]
         async with house.daemon(config) as again:
             await again.until(lambda: len(again.watch.judged) >= 6)
             assert await again.metric(f'{skipped},vantage="test"}}') >= 1.0
             assert "api_message" not in {j.observation.probe for j in again.watch.judged}
+            assert again.watch.events == [], "it was said today, before the restart"
+
+
+async def test_a_key_that_was_rate_limited_is_left_alone_for_as_long_as_it_was_told(
+    tmp_path: Path,
+) -> None:
+    world = SwitchedWorld("rate_limit_429, keyed: true")
+    async with a_house(tmp_path, world) as house, house.daemon() as living:
+        await living.settled()
+        world.broken = True
+        skipped = 'claude_uptime_runs_skipped_total{probe="api_models",reason="rate_limit"'
+        series = f'{skipped},vantage="test"}}'
+        await living.until(lambda: living.watch.count(Outcome.RATE_LIMITED) > 0)
+        await living.page("/metrics", series)
+        before = living.watch.count(Outcome.OK)
+        await living.until(lambda: living.watch.count(Outcome.OK) >= before + 6)
+        assert await living.metric(series) >= 1.0
 
 
 # ---------------------------------------------------------------- the stop

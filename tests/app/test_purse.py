@@ -16,7 +16,7 @@ from monitor.core.observation import Origin
 from monitor.core.plan import ProbePlan
 from monitor.storage.database import open_database
 from monitor.storage.store import Store
-from tests.factories import a_verdict, an_observation
+from tests.factories import a_status_view, a_verdict, an_observation
 
 ROOT = Path(__file__).parents[2]
 MILLION = 1_000_000
@@ -106,3 +106,27 @@ async def test_what_was_spent_today_is_known_after_a_restart_and_yesterdays_is_n
     finally:
         await database.close()
     assert purse.remaining() == pytest.approx(0.7)
+
+
+def test_a_paid_probe_is_paused_once_the_share_of_the_schedule_is_spent() -> None:
+    config = the_config()
+    plan = config.plan()
+    purse = Purse(config, VirtualClock())
+    paid = a_paid_probe(config)
+    assert purse.paused(paid) is None
+    assert purse.pay(paid, an_observation(input_tokens=7 * MILLION)) == pytest.approx(0.7)
+    why = "paused by the budget until 00:00 UTC: $0.70 of $1.00 are spent"
+    assert purse.paused(paid) == why
+    marked = purse.marked(a_status_view(plan))
+    assert {view.paused for view in marked.probes} == {None, why}
+    assert all(
+        (view.paused is not None) == (plan.probe(view.name).paid and plan.probe(view.name).enabled)
+        for view in marked.probes
+    )
+
+
+def test_the_sentence_of_a_spent_budget_says_what_is_kept_for_bursts() -> None:
+    config = the_config()
+    purse = Purse(config, VirtualClock())
+    purse.pay(a_paid_probe(config), an_observation(input_tokens=7 * MILLION))
+    assert "$0.70 of the $1.00 a day are spent, and $0.30 of it is kept" in purse.sentence()[0]

@@ -129,10 +129,13 @@ async def test_a_scrape_brings_the_gauges_up_to_now(stand: Stand) -> None:
     posting = Posting(event=an_event(), envelopes=(Envelope(notifier="oncall", body=b"{}"),))
     stand.store.change(Change(postings=(posting,)))
     await stand.look()
-    scrape = Scrape(stand.metrics, lambda: a_status_view(a_plan()), stand.vitals, stand.store)
+    scrape = Scrape(
+        stand.metrics, lambda: a_status_view(a_plan()), stand.vitals, stand.store, lambda: 0.25
+    )
     await scrape.refresh()
     text = scrape.render(openmetrics=False).decode()
     assert 'claude_uptime_deliveries_pending{notifier="oncall",vantage="local"} 1.0' in text
+    assert 'claude_uptime_budget_remaining_usd{vantage="local"} 0.25' in text
     assert 'claude_uptime_network_up{vantage="local"} 1.0' in text
     assert scrape.render(openmetrics=True).endswith(b"# EOF\n")
 

@@ -1,21 +1,62 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from monitor.cli._look import WIDTH, console, table
+from monitor.cli import _look
+
+
+class Latin(io.StringIO):
+    """A stream that cannot carry every character."""
+
+    encoding = "latin-1"
+
+
+def test_a_pipe_is_plain_and_eighty_columns_wide() -> None:
+    on = _look.console(io.StringIO())
+    assert (on.width, on.is_terminal, _look.is_plain(on)) == (_look.WIDTH, False, True)
+    on.print("[bold]as it is[/bold] :smile: 12")
+    assert isinstance(on.file, io.StringIO)
+    assert on.file.getvalue() == "[bold]as it is[/bold] :smile: 12\n"
+
+
+def test_a_terminal_has_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    on = _look.console(io.StringIO(), force_terminal=True)
+    assert not _look.is_plain(on)
+    assert on.width >= _look.WIDTH
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")], ids=["NO_COLOR", "dumb"]
+)
+def test_who_wants_none_or_can_show_none_gets_no_colour(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv(name, value)
+    assert _look.is_plain(_look.console(io.StringIO(), force_terminal=True))
+
+
+def test_blocks_are_for_streams_that_can_carry_them() -> None:
+    assert _look.is_blocky(_look.console(io.StringIO()))
+    assert not _look.is_blocky(_look.console(Latin()))
 
 
 def test_in_a_pipe_a_table_is_plain_and_fits_eighty_columns(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rows = table("NAME", "TEXT")
+    rows = _look.table("NAME", "TEXT")
     rows.add_row("one", "[bold]word[/bold] :smile: " * 20)
-    console().print(rows, style="red")
-    console(stderr=True).print("said")
+    _look.console().print(rows, style="red")
+    _look.console(stderr=True).print("said")
     shown = capsys.readouterr()
     lines = shown.out.splitlines()
     assert "\x1b" not in shown.out
     assert lines[0].split() == ["NAME", "TEXT"]
     assert "[bold]word[/bold] :smile:" in lines[1]
-    assert max(map(len, lines)) <= WIDTH
+    assert max(map(len, lines)) <= _look.WIDTH
     assert shown.err == "said\n"

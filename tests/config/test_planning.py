@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from monitor.config.load import from_text
-from monitor.config.planning import FINGERPRINT_CHARS
+from monitor.config.planning import FINGERPRINT_CHARS, NOT_REHEARSED
 from monitor.config.schema import Config
 from monitor.core.outcome import Depth
 from monitor.core.plan import ComponentPlan, ControlPlan, Window
@@ -46,6 +46,20 @@ probes:
 
 def a_config(**environment: str) -> Config:
     return from_text(TEXT, "claude.yaml", environment, str)
+
+
+def test_a_rehearsal_leaves_out_what_does_not_ask_over_http() -> None:
+    own = """
+  - {name: door, kind: tcp_tls, host: claude.ai, components: [api]}
+  - {name: program, kind: command, argv: [claude, -p, hi], components: [api]}
+"""
+    config = from_text(TEXT + own, "claude.yaml", {"KEY": "planted"}, str)
+    assert all(config.plan().probe(name).enabled for name in ("door", "program", "hello"))
+    for rehearsed in (config.rehearsed(), config.rehearsed().rebased("http://127.0.0.1:1")):
+        plan = rehearsed.plan()
+        assert plan.probe("hello").enabled
+        assert plan.probe("door").disabled == plan.probe("program").disabled == NOT_REHEARSED
+    assert config.plan().probe("door").enabled
 
 
 def test_the_plan_holds_what_the_core_needs() -> None:

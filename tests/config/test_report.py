@@ -74,18 +74,39 @@ def test_it_counts_the_requests_by_host() -> None:
 def test_it_reckons_the_cost_against_the_budget() -> None:
     keyless, keyed = words(shipped()), words(shipped(ANTHROPIC_API_KEY="planted"))
     usd = 1440 * (15 * 0.10 + 16 * 0.50) / 1_000_000
-    assert f"$ {usd:.4f} api_message_haiku, claude-haiku-5-5 (disabled)" in keyless
-    assert "$ 0.0000 of a budget of $0.25, 30% of it kept for bursts" in keyless
+    assert f"$ {usd:.4f} api_message_haiku, claude-haiku-5-5 every 1m (disabled)" in keyless
+    assert "$ 0.0000 in all, on a calm day" in keyless
+    budget = "$ 0.2500 budget: $0.1750 for the schedule, $0.0750 kept for bursts (30%)"
+    assert budget in keyless
+    assert budget in keyed
+    assert f"$ {usd:.4f} api_message_haiku" in keyed
     dear = 144 * (15 * (2 + 4) + 16 * (10 + 20)) / 1_000_000
-    assert f"$ {2 * usd + dear:.4f} of a budget of $0.25" in keyed
+    assert f"$ {2 * usd + dear:.4f} in all, on a calm day" in keyed
     assert "costs more than" not in keyed
 
 
 def test_three_families_and_two_keys_cost_at_most_fifteen_cents_a_day() -> None:
     text = words(shipped(ANTHROPIC_API_KEY="planted", ANTHROPIC_API_KEY_2="another"))
-    found = re.search(r"\$ (\d\.\d{4}) of a budget", text)
+    found = re.search(r"\$ (\d+\.\d+) in all, on a calm day", text)
     assert found
     assert 0 < float(found[1]) <= 0.15
+
+
+def test_a_program_costs_what_its_tokens_are_said_to_cost_and_asks_from_this_host() -> None:
+    more = """
+prices: {claude-haiku-5-5: {input: 1.0, output: 5.0}}
+"""
+    probes = """
+  - {name: cli, kind: command, argv: [claude-of-nowhere, -p, hi], model: claude-haiku-5-5,
+     input_tokens: 20000, output_tokens: 100, components: [api], interval: 1h}
+  - {name: door, kind: tcp_tls, host: claude.example, components: [api], interval: 1h}
+"""
+    config = from_text(SMALL + probes + more, "claude.yaml", {}, str)
+    text = words(render_check(config, "x"))
+    assert f"$ {24 * (20_000 * 1.0 + 100 * 5.0) / 1_000_000:.4f} cli, claude-haiku-5-5" in text
+    assert "24 claude.example" in text
+    assert "24 this host" in text
+    assert "cli: its program claude-of-nowhere is not found, or may not be run" in text
 
 
 def test_a_schedule_beyond_the_budget_is_told() -> None:

@@ -70,3 +70,7 @@ def test_what_remains_is_never_less_than_nothing() -> None:
     budget = a_budget()
     budget.pay(5.0, NOON)
     assert budget.remaining(NOON) == 0.0
+
+
+def test_a_budget_knows_what_a_day_has() -> None:
+    assert a_budget(usd=0.25).per_day == 0.25

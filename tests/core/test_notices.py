@@ -237,3 +237,45 @@ def test_a_matter_of_a_probe_that_no_longer_runs_is_off_the_table() -> None:
     other = restarted(desk, plan=replace(PLAN, probes=fewer))
     assert other.notices.snapshot()["said"] == {}
     assert other.about("count", Outcome.CREDENTIAL_REJECTED) == "misconfigured credential/main"
+
+
+# ------------------------------------------------------------------ a key by its fingerprint
+
+
+def with_main_key(fingerprint: str) -> Plan:
+    return plan_of(keyed("models", credential=fingerprint), controls=2)
+
+
+@pytest.mark.parametrize(("fingerprint", "said"), [("hash", ""), ("new", "again")])
+def test_a_key_that_was_replaced_is_a_new_matter(fingerprint: str, said: str) -> None:
+    before = Desk(with_main_key("hash"))
+    before.about("models", Outcome.CREDENTIAL_REJECTED)
+    after = Desk(with_main_key(fingerprint))
+    after.notices.restore(json.loads(json.dumps(before.notices.snapshot())), 0.0)
+    told = after.about("models", Outcome.CREDENTIAL_REJECTED)
+    assert told == ("misconfigured credential/main" if said else "")
+    assert list(after.notices.snapshot()["said"]) == [f"credential/main#{fingerprint}"]
+
+
+# ------------------------------------------------------------------ the budget
+
+
+TEXT = ("Paid probes are paused.", "Check first the schedule.")
+DAY = 86_400.0
+
+
+def test_a_spent_budget_is_said_once_a_day_over_restarts_too() -> None:
+    desk = Desk()
+
+    def told(at: float) -> str:
+        return desk._said(desk.notices.budget_spent(TEXT, moment(at)))
+
+    assert told(0.0) == "misconfigured budget"
+    assert told(60.0) == ""
+    again = Desk()
+    again.notices.restore(json.loads(json.dumps(desk.notices.snapshot())), 0.0)
+    desk = again
+    assert told(120.0) == ""
+    assert told(DAY) == "misconfigured budget"
+    assert (desk.events[0].reason, desk.events[0].summary) == (Reason.BUDGET_SPENT, TEXT[0])
+    assert list(desk.notices.snapshot()["said"]) == ["budget/2026-04-29"]

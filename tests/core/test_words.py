@@ -11,6 +11,7 @@ from monitor.core.incident import (
     Incident,
     IncidentPhase,
     Reason,
+    Sample,
     SeverityLevel,
     State,
     Tally,
@@ -19,6 +20,7 @@ from monitor.core.outcome import Depth, Outcome
 from monitor.core.words import (
     SUMMARY_CHARS_MAX,
     blind_sentence,
+    budget_sentence,
     credential_sentence,
     guard_off_sentence,
     incident_sentence,
@@ -306,3 +308,30 @@ def test_every_other_summary_is_one_bounded_line() -> None:
     ):
         assert summary.isprintable()
         assert len(summary) <= SUMMARY_CHARS_MAX
+
+
+def test_an_outage_of_keys_says_why_it_is_not_the_key() -> None:
+    samples = (
+        Sample(
+            probe="api_models",
+            at=START,
+            outcome=Outcome.AUTH_ERROR,
+            reason="answered 401; another key that worked is refused too",
+        ),
+    )
+    outage = an_outage()
+    outage = replace(outage, evidence=replace(outage.evidence, samples=samples))
+    text = said(EventType.OPENED, outage)
+    assert "keys that worked are refused together, so no key needs replacing" in text
+    assert "no key" not in said(EventType.OPENED, replace(outage, cause=Outcome.TIMEOUT))
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"), [(0.075, "$0.0750 of it is kept"), (0.0, "its reserve for the extra runs")]
+)
+def test_a_spent_budget_says_how_much_until_when_and_what_to_check(kept: float, words: str) -> None:
+    summary, detail = budget_sentence(0.176, 0.25, kept)
+    assert summary.startswith("Paid probes are paused until 00:00 UTC: $0.18 of the $0.25 a day")
+    assert words in summary
+    assert "Check first with `claude-uptime check`" in detail
+    assert len(budget_sentence(9999.99, 10000.0, 3000.0)[0]) <= SUMMARY_CHARS_MAX

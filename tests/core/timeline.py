@@ -259,6 +259,7 @@ class Story:
         self._interval: dict[str, float] = {}
         self._turn: dict[str, int] = {}
         self._extra: dict[str, int] = {}
+        self._paces: dict[str, tuple[int, float]] = {}
 
     # what comes in
 
@@ -334,16 +335,20 @@ class Story:
                 self._start(step, Origin.SCHEDULED)
                 interval = self._interval.get(step.name, self.plan.probe(step.name).interval)
                 self._plan_for(step.at + interval, "due", step.name, step.turn)
-            case "extra" if self._extra.get(step.name, 0) > 0:
-                self._extra[step.name] -= 1
-                self._start(step, Origin.BURST)
-                self._plan_for(step.at + self.policy.burst.gap, "extra", step.name)
-            case "extra":
-                self._extra.pop(step.name, None)
+            case "extra" if step.turn == self._paces[step.name][0]:
+                self._once_more(step)
             case "end":
                 self.told(self._ends.pop(step.turn))
             case _:
                 pass  # a start on a grid that has been changed since
+
+    def _once_more(self, step: Step) -> None:
+        if self._extra.get(step.name, 0) == 0:
+            self._extra.pop(step.name, None)
+            return
+        self._extra[step.name] -= 1
+        self._start(step, Origin.BURST)
+        self._plan_for(step.at + self._paces[step.name][1], "extra", step.name, step.turn)
 
     def _ask_controls(self, at: float) -> None:
         answers = self.controls(at) if callable(self.controls) else self.controls
@@ -372,9 +377,13 @@ class Story:
                 offset = interval * (list(effect.probes).index(name) + 1) / len(effect.probes)
                 self._plan_for(at + offset, "due", name, self._turn[name])
         elif isinstance(effect, RequestBurst) and self.bursts:
+            own = dict(effect.paced)
             for name, count in effect.runs:
-                if name not in self._extra:
-                    self._plan_for(at + effect.gap, "extra", name)
+                gap = own.get(name, effect.gap)
+                turn, before = self._paces.get(name, (0, 0.0))
+                if name not in self._extra or gap != before:
+                    self._paces[name] = (turn + 1, gap)
+                    self._plan_for(at + gap, "extra", name, turn + 1)
                 self._extra[name] = count
 
     def restart(self, *, plan: Plan | None = None, mono_shift: float = 0.0) -> Story:
@@ -384,6 +393,7 @@ class Story:
         other._queue, other._order, other._ends = [*self._queue], self._order, dict(self._ends)
         other._interval, other._turn = dict(self._interval), dict(self._turn)
         other._extra, other._begun = dict(self._extra), self._begun
+        other._paces = dict(self._paces)
         other.tick_every, other.mono_shift = self.tick_every, mono_shift
         other.engine.restore(self.engine.snapshot(self.moment(self.now)), other.moment(self.now))
         return other
