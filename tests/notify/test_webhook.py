@@ -35,7 +35,8 @@ from monitor.delivery import (
     Retry,
 )
 from monitor.notify._base import NotifierContext
-from monitor.notify.webhook import KIND, WebhookNotifier, WebhookSpec, judge
+from monitor.notify._http import judge
+from monitor.notify.webhook import KIND, WebhookNotifier, WebhookSpec
 from monitor.spec import Secret
 from tests.fakes.notifier import FakeDeliverySink
 from tests.fakes.outbox import FakeOutbox
@@ -94,7 +95,7 @@ def complaint(**values: object) -> tuple[str, str]:
 FORM = "a webhook secret is whsec_ and the base64 of 24 to 64 bytes"
 NO_SECRET = "a webhook needs a secret: claude-uptime cannot sign without"
 BAD_URL = "a url is written like https://alerts.example.com/hook"
-LINK_LOCAL = "the url leads to a link-local or metadata address; true would permit it"
+LINK_LOCAL = "leads to a link-local or metadata address; allow_link_local: true would permit it"
 
 
 def encoded(size: int) -> str:
@@ -120,9 +121,9 @@ def encoded(size: int) -> str:
         ({"url": "https://"}, "url", BAD_URL),
         ({"url": "https://PLANTED:port/"}, "url", BAD_URL),
         ({"url": "http://[PLANTED/"}, "url", BAD_URL),
-        ({"url": "http://169.254.169.254/PLANTED"}, "allow_link_local", LINK_LOCAL),
-        ({"url": "http://metadata.google.internal/"}, "allow_link_local", LINK_LOCAL),
-        ({"url": "http://[fe80::1]:80/"}, "allow_link_local", LINK_LOCAL),
+        ({"url": "http://169.254.169.254/PLANTED"}, "url", LINK_LOCAL),
+        ({"url": "http://metadata.google.internal/"}, "url", LINK_LOCAL),
+        ({"url": "http://[fe80::1]:80/"}, "url", LINK_LOCAL),
         (
             {"headers": {"webhook-ID": "x"}},
             "headers",
@@ -140,8 +141,8 @@ def encoded(size: int) -> str:
         ),
         (
             {"headers": {"Authorization": "PLANTED"}, "url": "https://u:PLANTED@example.test/"},
-            "headers",
-            "the header Authorization is set by claude-uptime",
+            "url",
+            "holds a user, and headers an Authorization: one of them is too many",
         ),
         ({"timeout": "26s"}, "timeout", "Input should be less than or equal to 25"),
         ({"name": "On Call"}, "name", "String should match pattern '^[a-z][a-z0-9_]{0,62}$'"),
