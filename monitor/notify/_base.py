@@ -11,13 +11,13 @@ import functools
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import Field
@@ -26,7 +26,7 @@ from yarl import URL
 
 from monitor.clock import Clock
 from monitor.core.incident import Event
-from monitor.delivery import Notifier
+from monitor.delivery import Notifier, Result
 from monitor.spec import Secret, Spec
 
 
@@ -71,6 +71,26 @@ class Wording:
 
     external_url: str
     titles: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Refresher(Protocol):
+    """A sender whose receiver forgets: what is open must be said again and again.
+
+    Attributes:
+        refresh_seconds: how often.
+    """
+
+    refresh_seconds: float
+
+    @property
+    def name(self) -> str:
+        """Its name in the config."""
+        ...
+
+    async def refresh(self, told: Callable[[], Awaitable[Sequence[bytes]]]) -> Result:
+        """Say again what `told` gives: the last delivered body of each open incident."""
+        ...
 
 
 S = TypeVar("S", bound=NotifierSpec)
