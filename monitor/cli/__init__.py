@@ -22,6 +22,7 @@ COMMANDS = (
     "simulate",
     "backtest",
     "export-runs",
+    "notify",
     "schema",
     "health",
 )

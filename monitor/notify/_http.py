@@ -125,12 +125,8 @@ def check_url(url: Secret, settings: Mapping[str, object], example: str) -> Secr
     """
     if not url:
         return url
-    try:
-        parsed = URL(url.reveal())
-        usable = parsed.scheme in ("http", "https") and bool(parsed.host) and parsed.port
-    except ValueError:
-        usable = False
-    if not usable:
+    parsed = _parsed(url)
+    if parsed is None:
         msg = f"a url is written like {example}"
         raise ValueError(msg)
     if link_local(parsed.host or "") and not settings.get("allow_link_local"):
@@ -140,6 +136,16 @@ def check_url(url: Secret, settings: Mapping[str, object], example: str) -> Secr
         msg = "holds a user, and headers an Authorization: one of them is too many"
         raise ValueError(msg)
     return url
+
+
+def _parsed(url: Secret) -> URL | None:
+    """An address over HTTP; None where it is none."""
+    try:
+        parsed = URL(url.reveal())
+        usable = parsed.scheme in ("http", "https") and bool(parsed.host) and parsed.port
+    except ValueError:
+        return None
+    return parsed if usable else None
 
 
 def has_authorization(settings: Mapping[str, object]) -> bool:
