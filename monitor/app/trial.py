@@ -1,7 +1,8 @@
 """Test events, marked as such, over the senders that the daemon uses; no outbox, no daemon.
 
 An open and its close, so that nothing stays open at the receiver and the way back is tried too.
-Ids begin with `test-`, sentences with `TEST`: receivers that act by themselves can tell.
+Ids begin with `test-`, sentences with `TEST`, and the component is called `test`: so a receiver that
+acts by itself can tell.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ from monitor.spec import format_duration
 SEND_TIMEOUT = 30.0
 """Seconds for one attempt, as the courier has it."""
 
+TEST_COMPONENT = "test"
+TEST_TITLE = "TEST (nothing is wrong)"
+
 _STATES = {
     SeverityLevel.MINOR: State.DEGRADED_PERFORMANCE,
     SeverityLevel.MAJOR: State.PARTIAL_OUTAGE,
@@ -60,8 +64,7 @@ class Trial:
 def trial_events(
     config: Config, now: datetime, severity: SeverityLevel, *, leave_open: bool = False
 ) -> tuple[Event, ...]:
-    """An open of the first component, and its close unless `leave_open`."""
-    component = next(iter(config.components))
+    """An open of a component that does not exist, and its close unless `leave_open`."""
     incident = Incident(
         id=f"test-{config.vantage}-{now:%Y%m%d-%H%M%S}",
         vantage=config.vantage,
@@ -72,7 +75,7 @@ def trial_events(
         deepest_good=None,
         reason=Reason.OPERATOR,
         explanation="TEST: somebody ran claude-uptime notify test",
-        components=(Impact(component=component, state=_STATES[severity], since=now),),
+        components=(Impact(component=TEST_COMPONENT, state=_STATES[severity], since=now),),
         started_at=now,
         opened_at=now,
         evidence=Evidence(runs=0, bad=0, error_ratio=0.0, window_seconds=60.0),
@@ -143,9 +146,11 @@ async def _try(
     one: Configured, sender: Notifier, config: Config, events: Sequence[Event], clock: Clock
 ) -> list[Trial]:
     kind, spec = one
+    said = wording(config)
+    said = replace(said, titles={**said.titles, TEST_COMPONENT: TEST_TITLE})
     trials: list[Trial] = []
     for event in events:
-        body = kind.envelope(spec, event, wording(config))
+        body = kind.envelope(spec, event, said)
         if body is None:
             continue
         delivery = Delivery(

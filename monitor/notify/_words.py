@@ -50,7 +50,7 @@ _LOOK_ALIKES: Final = str.maketrans(
 """What makes mentions, links, HTML and formatting in one chat or another."""
 
 _BREAKS: Final = (
-    (re.compile(r"://"), "[://]"),
+    (re.compile(r":(?=//)"), "[:]"),
     (re.compile(r"\]\("), "] ("),
     (re.compile(r"(?i)\bwww\."), "www[.]"),
     (re.compile(r"(?i)\b(mailto|tel):"), r"\1[:]"),
@@ -240,5 +240,5 @@ def _said_by_vendor(incident: Incident) -> list[str]:
     if note.posted_at is not None:
         dated = note.posted_at.date() != incident.started_at.date()
         return [f"Vendor's page: posted at {clock_time(note.posted_at, dated=dated)} UTC"]
-    said = f"says {note.indicator} overall, " if note.indicator else ""
-    return [f"Vendor's page: {said}nothing on this so far"]
+    overall = f"; overall it says {note.indicator}" if note.indicator not in (None, "none") else ""
+    return [f"Vendor's page: nothing on this so far{overall}"]
