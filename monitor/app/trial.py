@@ -1,8 +1,8 @@
 """Test events, marked as such, over the senders that the daemon uses; no outbox, no daemon.
 
 An open and its close, so that nothing stays open at the receiver and the way back is tried too.
-Ids begin with `test-`, sentences with `TEST`, and the component is called `test`: so a receiver that
-acts by itself can tell.
+Ids begin with `test-`, sentences with `TEST`, and the component is called `test`: receivers that
+act by themselves can tell.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ import json
 import logging
 import re
 import threading
+import warnings
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -42,9 +43,6 @@ REMEMBERED_MAX = 256
 
 BODY_CHARS_MAX = 1800
 """Below what the shortest of the usual services takes (Discord, 2000 characters)."""
-
-SERVICE_SECONDS = 15
-"""How long apprise works on one place."""
 
 
 # ---------------------------------------------------------------- the library
@@ -75,6 +73,10 @@ def _library() -> tuple[Any, _Status]:
     own.addFilter(status)
     for name in ("urllib3", "requests"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    with warnings.catch_warnings():
+        # The first URL loads all of its plugins, some of which use modules that Python gives up.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        library.Apprise.instantiate("json://localhost")
     return library, status
 
 
@@ -86,7 +88,7 @@ def _service(url: Secret) -> Any:
         app_desc="Claude uptime monitor",
         async_mode=False,
         storage_mode="memory",
-        service_timeout=SERVICE_SECONDS,
+        service_timeout=0,  # a limit would be kept by threads of its own, which hold up our exit
         allow_templates=False,
         http_redirects=False,
     )
@@ -177,7 +179,7 @@ class ChatNotifier:
             place.add(_service(url))
             self._places.append(place)
         self._told: dict[str, set[int]] = {}
-        self._thread: threading.Thread | None = None
+        self._busy = False
         if context.proxy is not None or context.ca_file is not None:
             structlog.get_logger().warning(
                 "chat.egress_not_used",
@@ -192,7 +194,7 @@ class ChatNotifier:
 
     async def send(self, delivery: Delivery) -> Result:
         """Tell the places that have not been told yet."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy:
             return Retry(reason="an earlier message is still being sent")
         message = json.loads(delivery.body)
         told = self._told.setdefault(delivery.event_id, set())
@@ -219,11 +221,12 @@ class ChatNotifier:
 
         def work() -> None:
             failures = self._tell(message, told)
+            self._busy = False
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(settle, failures)
 
-        self._thread = threading.Thread(target=work, name=f"chat/{self._name}", daemon=True)
-        self._thread.start()
+        self._busy = True
+        threading.Thread(target=work, name=f"chat/{self._name}", daemon=True).start()
         return await done
 
     def _tell(self, message: dict[str, str], told: set[int]) -> list[str]:

@@ -39,7 +39,10 @@ def demanding(folder: Path) -> ssl.SSLContext:
 
 async def test_a_client_certificate_is_shown_to_a_receiver_that_wants_one(tmp_path: Path) -> None:
     server = demanding(tmp_path)
-    ours = {"client_cert": str(tmp_path / "ca.pem"), "client_key": str(tmp_path / "key.pem")}
+    ours: dict[str, Any] = {
+        "client_cert": str(tmp_path / "ca.pem"),
+        "client_key": str(tmp_path / "key.pem"),
+    }
     async with receiving(tls=server) as receiver:
         known = await post(receiver.url, ca_file=str(tmp_path / "ca.pem"), **ours)
         unknown = await post(receiver.url, ca_file=str(tmp_path / "ca.pem"))
