@@ -41,6 +41,11 @@ class NotifierSpec(Spec):
     """Whether events are sent to it."""
 
 
+def one_or_several(value: Any) -> Any:
+    """A list, for a setting that may be written as one value too."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifierContext:
     """What a sender is given.

@@ -35,7 +35,7 @@ from yarl import URL
 
 from monitor.core.incident import Event, EventType, Impact, Incident, SeverityLevel, State
 from monitor.delivery import Delivered, Delivery, GiveUp, Result, Retry
-from monitor.notify._base import NotifierContext, NotifierKind, Wording
+from monitor.notify._base import NotifierContext, NotifierKind, Wording, one_or_several
 from monitor.notify._http import HttpNotifierSpec, Poster, check_url, has_authorization
 from monitor.notify._message import timestamp
 from monitor.notify._words import Words, plain, words
@@ -61,11 +61,6 @@ Alert = dict[str, Any]
 
 
 # ---------------------------------------------------------------- spec
-
-
-def _listed(value: Any) -> Any:
-    """One URL or several."""
-    return value if isinstance(value, list | tuple) else [value]
 
 
 def _usable(url: Secret, info: ValidationInfo) -> Secret:
@@ -94,7 +89,7 @@ class AlertmanagerSpec(HttpNotifierSpec):
     timeout: Duration = Field(default=10.0, gt=0, le=12)
     """How long one attempt may take, at most 12s."""
     urls: Annotated[
-        tuple[Annotated[Secret, AfterValidator(_usable)], ...], BeforeValidator(_listed)
+        tuple[Annotated[Secret, AfterValidator(_usable)], ...], BeforeValidator(one_or_several)
     ] = Field(default=(), max_length=URLS_MAX)
     """Every instance, with its path prefix if it has one; may hold user and password.
 

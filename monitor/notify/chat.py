@@ -33,7 +33,13 @@ from typing_extensions import override
 
 from monitor.core.incident import Event, EventType, SeverityLevel
 from monitor.delivery import Delivered, Delivery, Result, Retry
-from monitor.notify._base import NotifierContext, NotifierKind, NotifierSpec, Wording
+from monitor.notify._base import (
+    NotifierContext,
+    NotifierKind,
+    NotifierSpec,
+    Wording,
+    one_or_several,
+)
 from monitor.notify._words import words
 from monitor.spec import Duration, Secret, format_duration
 
@@ -98,11 +104,6 @@ def _service(url: Secret) -> Any:
 # ---------------------------------------------------------------- spec
 
 
-def _listed(value: Any) -> Any:
-    """One URL or several."""
-    return value if isinstance(value, list | tuple) else [value]
-
-
 def _usable(url: Secret) -> Secret:
     if url and _service(url) is None:
         msg = "apprise cannot use this URL: its scheme is unknown, or a part is missing or wrong"
@@ -116,7 +117,7 @@ class ChatSpec(NotifierSpec):
     kind: Literal["chat"]
     """Kind of notifier."""
     urls: Annotated[
-        tuple[Annotated[Secret, AfterValidator(_usable)], ...], BeforeValidator(_listed)
+        tuple[Annotated[Secret, AfterValidator(_usable)], ...], BeforeValidator(one_or_several)
     ] = Field(default=(), max_length=URLS_MAX)
     """apprise URLs, one a place (https://appriseit.com/services); never shown.
 
