@@ -54,6 +54,7 @@ PARTS = {
     "alertmanager": Part(
         programs=("alertmanager", "prometheus-alertmanager"), package="prometheus-alertmanager"
     ),
+    "node": Part(programs=("node", "nodejs"), package="nodejs"),
     "buildah": Part(programs=("buildah",), package="buildah"),
     "mmdebstrap": Part(programs=("mmdebstrap",), package="mmdebstrap"),
     "strace": Part(programs=("strace",), package="strace"),

@@ -80,14 +80,27 @@ def notifiers(config: Config, clock: Clock, lookups: Executor) -> tuple[Notifier
         executor=lookups,
     )
     return tuple(
-        kind.build(spec, context)
+        _built(kind, spec, context)
         for kind, spec in configured(config)
         if kind.disabled(spec) is None
     )
 
 
+def _built(kind: AnyKind, spec: NotifierSpec, context: NotifierContext) -> Notifier:
+    """One sender; ValueError with its name in front when a file cannot be used."""
+    try:
+        return kind.build(spec, context)
+    except ValueError as error:
+        msg = f"notifier {spec.name}: {error}"
+        raise ValueError(msg) from None
+
+
+def wording(config: Config) -> Wording:
+    """What messages say besides the event."""
+    titles = {name: spec.title for name, spec in config.components.items()}
+    return Wording(external_url=config.web.external_url, titles=titles)
+
+
 def audience(config: Config) -> Addressees:
     """Who hears of an event, and in which words."""
-    titles = {name: spec.title for name, spec in config.components.items()}
-    wording = Wording(external_url=config.web.external_url, titles=titles)
-    return Addressees(configured(config), wording)
+    return Addressees(configured(config), wording(config))

@@ -28,6 +28,7 @@ from monitor.app.build import (
     salt_of,
 )
 from monitor.app.housekeeping import Housekeeping
+from monitor.app.keepalive import Keepalive
 from monitor.app.memory import recall
 from monitor.app.orders import CLOSE_INCIDENT, Orders, incident_closer
 from monitor.app.provider import ProviderWatch
@@ -52,6 +53,7 @@ from monitor.storage.lock import only_daemon
 from monitor.storage.orders import OrderBook
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.store import Store
+from monitor.storage.told import Told
 from monitor.web.live import Hub
 from monitor.web.ports import WebDeps
 from monitor.web.server import WebError, WebServer, create_app
@@ -171,6 +173,12 @@ class Daemon:
             store.flush,
         )
         store.on_committed(courier.wake)
+        self._keepalive = Keepalive(
+            self._notifiers,
+            Told(database, self.plan.vantage),
+            self.engine.open_incidents,
+            self._clock,
+        )
         vitals = Vitals(self._clock, self._pulse, self._punctuality, store, outbox, self._notifiers)
         self._house = Housekeeping(
             database, store, self.plan, self.config.storage.keep_runs, self._clock
@@ -215,11 +223,17 @@ class Daemon:
         runner.plan(asked, self.plan.control_interval if self.plan.controls else None)
         async with asyncio.TaskGroup() as tasks:
             delivering = tasks.create_task(courier.run(), name="courier")
-            beating = tasks.create_task(self._pulse.beat(), name="pulse")
-            ticking = tasks.create_task(self._tick(runner, vitals), name="tick")
-            keeping = tasks.create_task(self._house.run(), name="housekeeping")
-            reading = tasks.create_task(self._provider.run(self._pipeline), name="provider")
-            probing = tasks.create_task(runner.serve(), name="schedule")
+            beside = [
+                tasks.create_task(work, name=name)
+                for name, work in (
+                    ("pulse", self._pulse.beat()),
+                    ("tick", self._tick(runner, vitals)),
+                    ("housekeeping", self._house.run()),
+                    ("provider", self._provider.run(self._pipeline)),
+                    ("keepalive", self._keepalive.run()),
+                    ("schedule", runner.serve()),
+                )
+            ]
             self._pipeline.carry_out(self.engine.resume(self._pipeline.now()))
             self._metrics.reloaded(self._clock.now(), ok=True)
             vitals.serving = True
@@ -229,9 +243,9 @@ class Daemon:
             log.info("daemon.stopping")
             vitals.serving = False
             left = await runner.drain(self._scaled(DRAIN_SECONDS))
-            for task in (probing, ticking, keeping, beating, reading):
+            for task in beside:
                 task.cancel()
-            await asyncio.wait((probing, ticking, keeping, beating, reading))
+            await asyncio.wait(beside)
             self._pipeline.store_memory()
             unwritten = await store.stop(self._scaled(STORE_SECONDS))
             await courier.stop(self._scaled(COURIER_SECONDS))

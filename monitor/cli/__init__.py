@@ -23,6 +23,7 @@ COMMANDS = (
     "backtest",
     "export-runs",
     "incidents",
+    "notify",
     "schema",
     "health",
 )

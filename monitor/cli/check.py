@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from monitor.app import StartError
-from monitor.app.build import probe_context
+from monitor.app.build import notifiers, probe_context
 from monitor.cli._shared import add_config, load_config
 from monitor.clock import SystemClock
 from monitor.config.places import config_file
@@ -24,10 +24,10 @@ def add(commands: Any) -> None:
 
 
 def try_egress(config: Config) -> None:
-    """Read what the egress section names, as the daemon will.
+    """Read the files that the egress section and the notifiers name, as the daemon will.
 
     Raises:
-        StartError: the proxy or the CA file is of no use.
+        StartError: the proxy or a file of certificates is of no use.
     """
     lookups = LookupThreads(1)
     try:
@@ -35,8 +35,18 @@ def try_egress(config: Config) -> None:
     except ValueError as error:
         msg = f"egress: {error}"
         raise StartError(msg) from None
+    else:
+        try_notifiers(config, lookups)
     finally:
         lookups.shutdown(wait=False)
+
+
+def try_notifiers(config: Config, lookups: LookupThreads) -> None:
+    """Build the senders; StartError when a file that one of them names is of no use."""
+    try:
+        notifiers(config, SystemClock(), lookups)
+    except ValueError as error:
+        raise StartError(str(error)) from None
 
 
 def act(options: argparse.Namespace) -> int:

@@ -30,12 +30,12 @@ _STATE_WORDS: Final = {
 }
 """Worst first."""
 
-_SEVERITY_WORDS: Final = {
+SEVERITY_WORDS: Final = {
     SeverityLevel.CRITICAL: _STATE_WORDS[State.MAJOR_OUTAGE],
     SeverityLevel.MAJOR: _STATE_WORDS[State.PARTIAL_OUTAGE],
     SeverityLevel.MINOR: _STATE_WORDS[State.DEGRADED_PERFORMANCE],
 }
-_STILL_WORKS: Final = {
+STILL_WORKS: Final = {
     Depth.EDGE: "the edge still answers",
     Depth.GATEWAY: "the API gateway still answers",
     Depth.KEY: "keys are still accepted",
@@ -61,7 +61,7 @@ def incident_sentence(event: EventType, incident: Incident, titles: Mapping[str,
     """What is announced about `incident`; `titles` gives each component's title by name."""
     touched = [i.component for i in incident.components if i.state is not State.OPERATIONAL]
     names = touched or incident.names
-    subject = _listed([clean(titles.get(n, n), _TITLE_CHARS_MAX) for n in names])
+    subject = listed([clean(titles.get(n, n), _TITLE_CHARS_MAX) for n in names])
     if event is EventType.CLOSED:
         said = _closed(incident)
     elif event is EventType.RECOVERING:
@@ -73,15 +73,15 @@ def incident_sentence(event: EventType, incident: Incident, titles: Mapping[str,
 
 def _lasting(event: EventType, incident: Incident) -> str:
     dated = event is EventType.REMINDER or incident.started_at.date() != incident.opened_at.date()
-    since = f"since {_clock(incident.started_at, dated=dated)} UTC"
-    state = _worst(incident)
+    since = f"since {clock_time(incident.started_at, dated=dated)} UTC"
+    state = state_words(incident)
     if event is EventType.UPDATED:
         state = f"now {state}"
     elif event is EventType.REMINDER:
         state = f"still {state}"
     elif event is EventType.REOPENED:
         state, since = f"{state} again,", f"first {since}"
-    works = "" if incident.deepest_good is None else f"; {_STILL_WORKS[incident.deepest_good]}"
+    works = "" if incident.deepest_good is None else f"; {STILL_WORKS[incident.deepest_good]}"
     if incident.model is not None:
         works = f"; of the models only {clean(incident.model, _TITLE_CHARS_MAX)} fails"
     flaps = ", keeps coming back" if incident.flapping else ""
@@ -99,30 +99,31 @@ def _reading(incident: Incident) -> str:
 
 def _recovering(incident: Incident) -> str:
     end = incident.recovered_at or incident.opened_at
-    state = _SEVERITY_WORDS[incident.severity]
-    lasted = _span(end - incident.started_at)
-    return f"recovering since {_clock(end)} UTC after {lasted} of {state}; not over until it holds"
+    state = SEVERITY_WORDS[incident.severity]
+    lasted = how_long(end - incident.started_at)
+    since = f"recovering since {clock_time(end)} UTC after {lasted} of {state}"
+    return f"{since}; not over until it holds"
 
 
 def _closed(incident: Incident) -> str:
     end = incident.recovered_at or incident.closed_at or incident.opened_at
     dated = incident.started_at.date() != end.date()
-    began = _clock(incident.started_at, dated=dated)
+    began = clock_time(incident.started_at, dated=dated)
     if incident.reason is Reason.OPERATOR:
         return f"incident closed by an operator; it began at {began} UTC"
     if incident.reason is Reason.EVIDENCE_GONE:
         return f"incident of {began} UTC withdrawn: what spoke for it no longer counts"
-    state = _SEVERITY_WORDS[incident.severity]
+    state = SEVERITY_WORDS[incident.severity]
     if incident.flapping:
         state = f"{state} that came and went"
-    span = f"{began} to {_clock(end, dated=dated)} UTC, {_span(end - incident.started_at)}"
+    span = f"{began} to {clock_time(end, dated=dated)} UTC, {how_long(end - incident.started_at)}"
     return f"{state} over ({span}): {_counted(incident, lasting=False)}"
 
 
-def _worst(incident: Incident) -> str:
+def state_words(incident: Incident) -> str:
     """The worst state it gives a component now; that of its severity when it gives none."""
     states = {impact.state for impact in incident.components}
-    fallback = _SEVERITY_WORDS[incident.severity]
+    fallback = SEVERITY_WORDS[incident.severity]
     return next((words for state, words in _STATE_WORDS.items() if state in states), fallback)
 
 
@@ -130,7 +131,7 @@ def _counted(incident: Incident, *, lasting: bool) -> str:
     evidence = incident.evidence
     if incident.cause is Outcome.SLOW:
         return _slow(incident) if lasting else "right answers, but late ones"
-    within = f" in {_span(timedelta(seconds=evidence.window_seconds))}" if lasting else ""
+    within = f" in {how_long(timedelta(seconds=evidence.window_seconds))}" if lasting else ""
     share = _share(evidence, incident.cause)
     return f"{evidence.bad} of {evidence.runs} runs failed{within}, {share} with {incident.cause}"
 
@@ -221,7 +222,7 @@ def sighted_sentence(vantage: str) -> str:
 def guard_off_sentence(targets: Sequence[str]) -> tuple[str, str]:
     """Summary and detail on a guard without a proven target among `targets` (their names)."""
     summary = (
-        f"No control target answers ({_listed(list(targets))}) though Claude does: a failure of "
+        f"No control target answers ({listed(list(targets))}) though Claude does: a failure of "
         "this host's own network could be taken for an outage."
     )
     detail = (
@@ -231,7 +232,7 @@ def guard_off_sentence(targets: Sequence[str]) -> tuple[str, str]:
     return clean(summary, SUMMARY_CHARS_MAX), detail
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`, `a, b, c and 3 more`."""
     shown = list(names[:_TITLES_MAX])
     if len(names) > _TITLES_MAX:
@@ -241,11 +242,12 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _clock(at: datetime, *, dated: bool = False) -> str:
+def clock_time(at: datetime, *, dated: bool = False) -> str:
+    """`17:34`, or with the date before it, in UTC."""
     return f"{at:%Y-%m-%d %H:%M}" if dated else f"{at:%H:%M}"
 
 
-def _span(length: timedelta) -> str:
+def how_long(length: timedelta) -> str:
     """`45 s`, `12 min`, `1 h 18 min`, `2 d 3 h`."""
     seconds = max(0, round(length.total_seconds()))
     if seconds < 2 * _MINUTE:

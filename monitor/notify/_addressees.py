@@ -20,8 +20,8 @@ class Addressees:
         self._wording = wording
 
     def envelopes(self, event: Event) -> tuple[Envelope, ...]:
-        """One envelope for each enabled notifier, in the order of the config."""
-        return tuple(
-            Envelope(notifier=spec.name, body=kind.envelope(spec, event, self._wording))
-            for kind, spec in self._enabled
+        """One envelope for each notifier that has a word for it, in the order of the config."""
+        written = (
+            (spec.name, kind.envelope(spec, event, self._wording)) for kind, spec in self._enabled
         )
+        return tuple(Envelope(notifier=name, body=body) for name, body in written if body)

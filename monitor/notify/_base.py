@@ -11,13 +11,13 @@ import functools
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import Field
@@ -26,7 +26,7 @@ from yarl import URL
 
 from monitor.clock import Clock
 from monitor.core.incident import Event
-from monitor.delivery import Notifier
+from monitor.delivery import Notifier, Result
 from monitor.spec import Secret, Spec
 
 
@@ -39,6 +39,11 @@ class NotifierSpec(Spec):
     """Kind of notifier."""
     enabled: bool = True
     """Whether events are sent to it."""
+
+
+def one_or_several(value: Any) -> Any:
+    """A list, for a setting that may be written as one value too."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,26 @@ class Wording:
     titles: Mapping[str, str] = field(default_factory=dict)
 
 
+@runtime_checkable
+class Refresher(Protocol):
+    """A sender whose receiver forgets: what is open must be said again and again.
+
+    Attributes:
+        refresh_seconds: how often.
+    """
+
+    refresh_seconds: float
+
+    @property
+    def name(self) -> str:
+        """Its name in the config."""
+        ...
+
+    async def refresh(self, told: Callable[[], Awaitable[Sequence[bytes]]]) -> Result:
+        """Say again what `told` gives: the last delivered body of each open incident."""
+        ...
+
+
 S = TypeVar("S", bound=NotifierSpec)
 
 
@@ -86,14 +111,15 @@ class NotifierKind(Generic[S]):
         build: (spec, context) to the sender, for a spec that is not disabled. ValueError, in one
             line, when a file that the context names cannot be used.
         disabled: (spec) to why it sends nothing, in one sentence; None when it sends.
-        envelope: (spec, event, wording) to the bytes to send, the same at every retry. Pure.
+        envelope: (spec, event, wording) to the bytes to send, the same at every retry; None when
+            the kind has no word for such an event. It holds no secret: it is stored. Pure.
     """
 
     name: str
     spec: type[S]
     build: Callable[[S, NotifierContext], Notifier]
     disabled: Callable[[S], str | None]
-    envelope: Callable[[S, Event, Wording], bytes]
+    envelope: Callable[[S, Event, Wording], bytes | None]
 
 
 AnyKind = NotifierKind[Any]
@@ -168,8 +194,15 @@ LINK_LOCAL = (
     ip_network("169.254.0.0/16"),
     ip_network("fe80::/10"),
     ip_network("fd00:ec2::254/128"),
+    ip_network("fd20:ce::254/128"),
+    ip_network("100.100.100.200/32"),
+    ip_network("168.63.129.16/32"),
+    ip_network("192.0.0.192/32"),
 )
-"""Where clouds keep a machine's own credentials: no receiver of alerts lives there."""
+"""Where clouds keep a machine's own credentials: no receiver of alerts lives there.
+
+The last five are those of AWS and of Google over IPv6, of Alibaba, Azure and Oracle.
+"""
 
 METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
 
@@ -251,17 +284,33 @@ def _written(address: tuple[Any, ...]) -> str:
     return f"{address[0]}%{scope}" if scope else str(address[0])
 
 
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """The system's authorities, and those of `ca_file`.
+def tls_context(
+    *ca_files: str | None, certificate: str | None = None, key: str | None = None
+) -> ssl.SSLContext:
+    """The system's authorities and those of `ca_files`, and the certificate that we show.
+
+    Args:
+        ca_files: PEM files; None adds nothing.
+        certificate: PEM file of our own certificate; None shows none.
+        key: PEM file of its key; None when it stands in the same file.
 
     Raises:
-        ValueError: the file cannot be read, or holds no certificate; one line, with its name.
+        ValueError: a file cannot be read, or holds nothing of use; one line, with its name.
     """
     context = ssl.create_default_context()
-    if ca_file is not None:
+    for ca_file in filter(None, ca_files):
         try:
             context.load_verify_locations(cafile=ca_file)
         except OSError as error:  # ssl.SSLError is one
             msg = f"cannot read certificates from {ca_file}: {error.strerror or error.args[-1]}"
+            raise ValueError(msg) from None
+    if certificate is not None:
+        try:
+            # Without a password of ours OpenSSL would ask the terminal for one.
+            context.load_cert_chain(certificate, key, password="")
+        except (OSError, ValueError) as error:
+            said = (error.strerror or error.args[-1]) if isinstance(error, OSError) else "no key"
+            named = certificate if key is None else f"{certificate} with the key in {key}"
+            msg = f"cannot use the client certificate {named}: {said}"
             raise ValueError(msg) from None
     return context

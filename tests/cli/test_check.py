@@ -92,3 +92,23 @@ def test_a_ca_file_that_is_not_there_is_said_before_the_daemon_starts(
     assert told.out == ""
     assert "/no/such/ca.pem" in told.err
     assert len(told.err.splitlines()) == 1
+
+
+def test_a_file_of_a_notifier_that_cannot_be_used_is_one_line_with_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "claude.yaml"
+    hook = (
+        "{name: oncall, kind: webhook, url: 'http://hook.test/', ca_file: /none.pem, "
+        "secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}"
+    )
+    path.write_text(
+        "components: {api: {title: Claude API}}\n"
+        "probes:\n"
+        "  - {name: a, kind: http, url: 'https://a.test/', components: [api], interval: 30s}\n"
+        "  - {name: b, kind: http, url: 'https://b.test/', components: [api], interval: 30s}\n"
+        f"notifiers: [{hook}]\n"
+    )
+    assert main(["check", "--config", str(path)]) == 2
+    wanted = "notifier oncall: cannot read certificates from /none.pem: No such file or directory\n"
+    assert capsys.readouterr().err == wanted

@@ -200,10 +200,18 @@ class Alertmanager:
 
 @asynccontextmanager
 async def alertmanager(
-    program: str, config: Path, folder: Path, session: aiohttp.ClientSession
+    program: str,
+    config: Path,
+    folder: Path,
+    session: aiohttp.ClientSession,
+    *,
+    port: int | None = None,
 ) -> AsyncIterator[Alertmanager]:
-    """Run Alertmanager with `config`, its data in `folder`, until the end of the block."""
-    port = free_port()
+    """Run Alertmanager with `config`, its data in `folder`, until the end of the block.
+
+    On a free port; `port` is for one that comes back where it was.
+    """
+    port = port or free_port()
     async with running(
         program,
         f"--config.file={config}",

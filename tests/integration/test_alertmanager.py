@@ -24,12 +24,12 @@ ELSEWHERE = {"job": "claude-uptime", "vantage": "elsewhere"}
 
 @asynccontextmanager
 async def started(
-    part: dict[str, str], folder: Path, config: Path = CONFIG
+    part: dict[str, str], folder: Path, config: Path = CONFIG, port: int | None = None
 ) -> AsyncIterator[Alertmanager]:
     """Alertmanager with the shipped configuration, or another."""
     async with (
         client() as session,
-        alertmanager(part["alertmanager"], config, folder, session) as server,
+        alertmanager(part["alertmanager"], config, folder, session, port=port) as server,
     ):
         yield server
 

@@ -4,19 +4,14 @@ import asyncio
 import base64
 import gzip
 import random
-import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import TypeAdapter, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
@@ -35,12 +30,14 @@ from monitor.delivery import (
     Retry,
 )
 from monitor.notify._base import NotifierContext
-from monitor.notify.webhook import KIND, WebhookNotifier, WebhookSpec, judge
+from monitor.notify._http import judge
+from monitor.notify.webhook import KIND, WebhookNotifier, WebhookSpec
 from monitor.spec import Secret
 from tests.fakes.notifier import FakeDeliverySink
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.receiver import Answer, Got, receiving, speaking, status
 from tests.fakes.resolver import FakeResolver
+from tests.notify.certificates import certificates
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_" + base64.b64encode(b"the secret before that one").decode()
@@ -94,7 +91,7 @@ def complaint(**values: object) -> tuple[str, str]:
 FORM = "a webhook secret is whsec_ and the base64 of 24 to 64 bytes"
 NO_SECRET = "a webhook needs a secret: claude-uptime cannot sign without"
 BAD_URL = "a url is written like https://alerts.example.com/hook"
-LINK_LOCAL = "the url leads to a link-local or metadata address; true would permit it"
+LINK_LOCAL = "leads to a link-local or metadata address; allow_link_local: true would permit it"
 
 
 def encoded(size: int) -> str:
@@ -120,9 +117,9 @@ def encoded(size: int) -> str:
         ({"url": "https://"}, "url", BAD_URL),
         ({"url": "https://PLANTED:port/"}, "url", BAD_URL),
         ({"url": "http://[PLANTED/"}, "url", BAD_URL),
-        ({"url": "http://169.254.169.254/PLANTED"}, "allow_link_local", LINK_LOCAL),
-        ({"url": "http://metadata.google.internal/"}, "allow_link_local", LINK_LOCAL),
-        ({"url": "http://[fe80::1]:80/"}, "allow_link_local", LINK_LOCAL),
+        ({"url": "http://169.254.169.254/PLANTED"}, "url", LINK_LOCAL),
+        ({"url": "http://metadata.google.internal/"}, "url", LINK_LOCAL),
+        ({"url": "http://[fe80::1]:80/"}, "url", LINK_LOCAL),
         (
             {"headers": {"webhook-ID": "x"}},
             "headers",
@@ -140,8 +137,8 @@ def encoded(size: int) -> str:
         ),
         (
             {"headers": {"Authorization": "PLANTED"}, "url": "https://u:PLANTED@example.test/"},
-            "headers",
-            "the header Authorization is set by claude-uptime",
+            "url",
+            "holds a user, and headers an Authorization: one of them is too many",
         ),
         ({"timeout": "26s"}, "timeout", "Input should be less than or equal to 25"),
         ({"name": "On Call"}, "name", "String should match pattern '^[a-z][a-z0-9_]{0,62}$'"),
@@ -449,52 +446,6 @@ async def test_a_failure_counts_as_told_even_when_its_text_never_comes() -> None
 
 
 # ---------------------------------------------------------------- TLS and proxies
-
-
-def certificates(folder: Path) -> tuple[ssl.SSLContext, str]:
-    """A server's context for 127.0.0.1, and the file of the authority that vouches for it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "receiver")])
-    now = SystemClock().now()
-    loopback = x509.IPAddress(ip_address("127.0.0.1"))
-    key_usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([loopback]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(key_usage, critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "ca.pem"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    keyfile = folder / "key.pem"
-    keyfile.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pem, keyfile)
-    return server, str(pem)
 
 
 async def test_a_private_authority_is_trusted_when_it_is_configured(tmp_path: Path) -> None:
