@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -85,6 +86,12 @@ class Window:
         """Whether `component` is under maintenance at `at`."""
         named = not self.components or component in self.components
         return named and self.starts <= at < self.ends
+
+
+def all_covered(components: Iterable[str], windows: Iterable[Window], at: datetime) -> bool:
+    """Whether each of `components` (at least one) is covered by a window at `at`."""
+    names, known = tuple(components), tuple(windows)
+    return bool(names) and all(any(w.covers(name, at) for w in known) for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
