@@ -20,13 +20,14 @@ import structlog
 
 from monitor import __version__
 from monitor.app.build import (
-    audience,
     bound_probes,
     control_probe,
     notifiers,
+    pinger,
     probe_context,
     salt_of,
 )
+from monitor.app.announcing import Announcing
 from monitor.app.housekeeping import Housekeeping
 from monitor.app.memory import recall
 from monitor.app.orders import CLOSE_INCIDENT, Orders, incident_closer
@@ -37,9 +38,10 @@ from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.core.effects import StatusView
 from monitor.core.engine import Engine
+from monitor.core.incident import Incident
 from monitor.core.observation import Origin
 from monitor.core.plan import staggered_offsets
-from monitor.delivery import Courier, DeliveryPolicy
+from monitor.delivery import Courier
 from monitor.metrics.feed import Metrics
 from monitor.pipeline import Pipeline, Sink
 from monitor.probes import LookupThreads
@@ -106,6 +108,7 @@ class Daemon:
         try:
             self._context = probe_context(config, clock, self._lookups)
             self._notifiers = notifiers(config, clock, self._deliveries)
+            self._pinger = pinger(config, clock, self._deliveries)
         except ValueError as error:
             raise StartError(str(error)) from None
         self._probes = bound_probes(config, self.plan, self._context)
@@ -113,6 +116,7 @@ class Daemon:
         self._metrics = Metrics(
             self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
         )
+        self._announcing = Announcing(config, self.plan, clock, self._metrics, self._pinger)
         self._purse = Purse(config, clock)
         self._hub = Hub(Shapes(self.plan.vantage, config.web.external_url), clock.now)
         self._punctuality = Punctuality(self._metrics, clock)
@@ -121,6 +125,10 @@ class Daemon:
     def status(self) -> StatusView:
         """How things stand now."""
         return self.engine.status(self._pipeline.now())
+
+    def _lasting(self) -> tuple[Incident, ...]:
+        """The incidents that last."""
+        return self.engine.open_incidents()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then stop in order.
@@ -143,9 +151,11 @@ class Daemon:
         """With the database open: join the parts and run them."""
         store = Store(database, self.plan.vantage, self._clock)
         outbox = SqlOutbox(database, self.plan.vantage)
+        self._announcing.open(database, store, outbox, self._lasting)
         try:
             self.engine = await recall(store, self.plan, self.config.policy(), self._clock)
             await self._purse.recall(store)
+            await self._announcing.recall()
         except StorageError as error:
             raise StartError(str(error)) from None
         self._metrics.resume(self.engine.open_incidents())
@@ -153,12 +163,17 @@ class Daemon:
             self.engine,
             self._clock,
             journal=store,
-            audience=audience(self.config),
+            audience=self._announcing.audience,
             sinks=(self._metrics, RunLog(), self._hub, *self._sinks),
             watch=self._pulse,
         )
         courier = Courier(
-            outbox, self._notifiers, self._clock, self._rng, DeliveryPolicy(), self._metrics
+            outbox,
+            self._notifiers,
+            self._clock,
+            self._rng,
+            self.config.delivery.policy(),
+            self._announcing.letters,
         )
         self._orders = Orders(
             OrderBook(database, self.plan.vantage),
@@ -214,6 +229,8 @@ class Daemon:
             beating = tasks.create_task(self._pulse.beat(), name="pulse")
             ticking = tasks.create_task(self._tick(runner, vitals), name="tick")
             keeping = tasks.create_task(self._house.run(), name="housekeeping")
+            announcing = tasks.create_task(self._announcing.run(), name="announcing")
+            heart = tasks.create_task(self._announcing.beat(vitals), name="heartbeat")
             probing = tasks.create_task(runner.serve(), name="schedule")
             self._pipeline.carry_out(self.engine.resume(self._pipeline.now()))
             self._metrics.reloaded(self._clock.now(), ok=True)
@@ -224,9 +241,10 @@ class Daemon:
             log.info("daemon.stopping")
             vitals.serving = False
             left = await runner.drain(self._scaled(DRAIN_SECONDS))
-            for task in (probing, ticking, keeping, beating):
+            ended = (probing, ticking, keeping, announcing, heart, beating)
+            for task in ended:
                 task.cancel()
-            await asyncio.wait((probing, ticking, keeping, beating))
+            await asyncio.wait(ended)
             self._pipeline.store_memory()
             unwritten = await store.stop(self._scaled(STORE_SECONDS))
             await courier.stop(self._scaled(COURIER_SECONDS))

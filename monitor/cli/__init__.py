@@ -22,6 +22,9 @@ COMMANDS = (
     "simulate",
     "backtest",
     "export-runs",
+    "deliveries",
+    "mute",
+    "unmute",
     "schema",
     "health",
 )

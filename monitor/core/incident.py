@@ -62,6 +62,7 @@ class Reason(StrEnum):
     CLIENT_ERROR = "client_error"
     UNPROVEN = "unproven"
     GUARD_OFF = "guard_off"
+    DELIVERY_FAILED = "delivery_failed"
     MONITOR_ERROR = "monitor_error"
 
 
@@ -228,7 +229,8 @@ class Event:
         summary: one sentence for a tired reader.
         reason: why, from the closed list.
         incident: the incident's version at that moment, for `incident.*`.
-        subject: what a `monitor.*` event is about: `network`, `credential/main`, `probe/NAME`.
+        subject: what a `monitor.*` event is about: `network`, `credential/main`, `probe/NAME`,
+            `notifier/NAME`.
         detail: what to check, for `monitor.*`.
     """
 
