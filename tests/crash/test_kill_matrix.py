@@ -29,6 +29,7 @@ EVENT = (
     "engine/decided",
     "change/begin",
     "change/insert incidents",
+    "change/select deliveries",
     "change/insert incident_events",
     "change/insert deliveries",
     "change/insert engine_state",
