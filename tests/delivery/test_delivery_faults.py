@@ -63,8 +63,7 @@ class Fault:
 
     misdeed: Misdeed
     pause: float = 1.0
-    step: float = 1.0
-    """How far the clock is turned at once while nothing happens."""
+    policy: DeliveryPolicy = DeliveryPolicy()
 
 
 FAULTS = {
@@ -112,7 +111,9 @@ FAULTS = {
         misdeed=says("429 Too Many", "Retry-After: Tue, 28 Apr 2026 12:05:00 GMT"), pause=1.0
     ),
     "answers 429 and asks for a year": Fault(
-        misdeed=says("429 Too Many Requests", "Retry-After: 31536000"), pause=3600.0, step=60.0
+        misdeed=says("429 Too Many Requests", "Retry-After: 31536000"),
+        pause=300.0,
+        policy=DeliveryPolicy(retry_after_max=300.0),
     ),
     "answers 429 with nonsense": Fault(misdeed=says("429 Too Many", "Retry-After: soon")),
     "answers 301": Fault(misdeed=says("301 Moved", "Location: http://169.254.169.254/latest")),
@@ -133,10 +134,11 @@ async def test_a_receiver_that(name: str, path: Path) -> None:
     bad = fault.misdeed
     script = [bad, bad, take, bad, take, take, bad]
     async with an_office(path) as office, a_mailbox(office.clock.now, script) as mailbox:
+        office.policy = fault.policy
         office.a_webhook(mailbox.url)
         ids = office.announce(*STORY)
         async with office.at_work():
-            await office.settled(fault.step)
+            await office.settled()
         rows = await office.rows()
     assert wrongs(mailbox, ids) == []
     assert [(row.state, row.attempts) for row in rows] == [
