@@ -19,10 +19,10 @@ from monitor.app.views import Vitals
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.core.incident import Incident
-from monitor.core.plan import Plan
+from monitor.core.plan import Plan, Window
 from monitor.metrics.feed import Metrics
 from monitor.storage.database import Database, StorageError
-from monitor.storage.mutes import Mutes
+from monitor.storage.mutes import Mute, Mutes
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.store import Store
 
@@ -75,6 +75,14 @@ class Announcing:
             StorageError: they cannot be read.
         """
         self.calendar.muted(await self._mutes.lasting(self._clock.now()))
+
+    def maintenance(self) -> tuple[Window, ...]:
+        """The windows of planned work around now."""
+        return self.calendar.maintenance(self._clock.now())
+
+    def mutes(self) -> tuple[Mute, ...]:
+        """What is muted now."""
+        return self.calendar.mutes(self._clock.now())
 
     async def run(self) -> None:
         """Every two seconds: read the mutes, and announce what is overdue; until cancelled."""

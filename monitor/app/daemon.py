@@ -15,10 +15,12 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import structlog
 
 from monitor import __version__
+from monitor.app.announcing import Announcing
 from monitor.app.build import (
     bound_probes,
     control_probe,
@@ -27,7 +29,6 @@ from monitor.app.build import (
     probe_context,
     salt_of,
 )
-from monitor.app.announcing import Announcing
 from monitor.app.housekeeping import Housekeeping
 from monitor.app.memory import recall
 from monitor.app.orders import CLOSE_INCIDENT, Orders, incident_closer
@@ -96,7 +97,8 @@ class Daemon:
             StartError: a file that the configuration names cannot be used.
         """
         self.config = config
-        self.plan = config.plan(salt_of(config.vantage))
+        # Maintenance holds back announcements, not detection: see `app/calendar.py`.
+        self.plan = replace(config.plan(salt_of(config.vantage)), maintenance=())
         self.engine = Engine(self.plan, config.policy())
         self.started = asyncio.Event()
         self.port = 0
@@ -209,6 +211,7 @@ class Daemon:
             scrape=Scrape(self._metrics, self.status, vitals, store),
             external_url=self.config.web.external_url,
             store_errors=(StorageError,),
+            mutes=self._announcing.mutes,
         )
         return WebServer(create_app(deps, self._hub), self.config.web.host, self.config.web.port)
 
@@ -228,9 +231,14 @@ class Daemon:
             delivering = tasks.create_task(courier.run(), name="courier")
             beating = tasks.create_task(self._pulse.beat(), name="pulse")
             ticking = tasks.create_task(self._tick(runner, vitals), name="tick")
-            keeping = tasks.create_task(self._house.run(), name="housekeeping")
-            announcing = tasks.create_task(self._announcing.run(), name="announcing")
-            heart = tasks.create_task(self._announcing.beat(vitals), name="heartbeat")
+            beside = [
+                tasks.create_task(work, name=name)
+                for name, work in (
+                    ("housekeeping", self._house.run()),
+                    ("announcing", self._announcing.run()),
+                    ("heartbeat", self._announcing.beat(vitals)),
+                )
+            ]
             probing = tasks.create_task(runner.serve(), name="schedule")
             self._pipeline.carry_out(self.engine.resume(self._pipeline.now()))
             self._metrics.reloaded(self._clock.now(), ok=True)
@@ -241,7 +249,7 @@ class Daemon:
             log.info("daemon.stopping")
             vitals.serving = False
             left = await runner.drain(self._scaled(DRAIN_SECONDS))
-            ended = (probing, ticking, keeping, announcing, heart, beating)
+            ended = (probing, ticking, beating, *beside)
             for task in ended:
                 task.cancel()
             await asyncio.wait(ended)
@@ -274,6 +282,7 @@ class Daemon:
         while True:
             try:
                 runner.watch()
+                self.engine.maintain(self._announcing.maintenance())
                 self._pipeline.tick()
                 await vitals.look()
                 await self._orders.look()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from monitor.core.guard import ControlGuard
 from monitor.core.incident import State
 from monitor.core.moment import Moment
 from monitor.core.outcome import Depth
-from monitor.core.plan import Plan, ProbePlan
+from monitor.core.plan import Plan, ProbePlan, Window
 from monitor.core.policy import Policy
 from monitor.core.standing import Stage
 from monitor.core.window import Entry, Windows
@@ -120,6 +120,11 @@ class Board:
         self._guard = guard
         self._detectors = detectors
         self._states: dict[str, tuple[State, datetime]] = {}
+
+    def maintain(self, windows: tuple[Window, ...]) -> None:
+        """Planned work as it is known now."""
+        if windows != self._plan.maintenance:
+            self._plan = replace(self._plan, maintenance=windows)
 
     def changes(self, now: Moment) -> list[StateChanged]:
         """Work out each component's state and tell what changed."""

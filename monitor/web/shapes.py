@@ -26,7 +26,7 @@ from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome, counts_as, fault_of
 from monitor.core.plan import ComponentPlan, ProbePlan
 from monitor.web import words
-from monitor.web.ports import PastRun
+from monitor.web.ports import MuteNote, PastRun
 from monitor.web.words import timestamp
 
 Document = dict[str, Any]
@@ -80,7 +80,7 @@ class Shapes:
         self._vantage = vantage
         self._base = external_url.rstrip("/")
 
-    def status(self, view: StatusView) -> Document:
+    def status(self, view: StatusView, mutes: Iterable[MuteNote] = ()) -> Document:
         """The whole of now."""
         said = words.headline(view)
         return {
@@ -93,6 +93,15 @@ class Shapes:
                 self.incident(incident, view.at) for incident in view.open_incidents
             ],
             "network": self.network(view.network),
+            "mutes": [
+                {
+                    "component": mute.component,
+                    "until": timestamp(mute.ends_at),
+                    "reason": mute.reason,
+                    "author": mute.author,
+                }
+                for mute in mutes
+            ],
         }
 
     def network(self, network: NetworkView) -> Document:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -63,7 +63,7 @@ class Fault:
 
     misdeed: Misdeed
     pause: float = 1.0
-    policy: DeliveryPolicy = DeliveryPolicy()
+    policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
 
 
 FAULTS = {
