@@ -409,7 +409,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         name="deliveries_beside_a_dead_receiver",
         unit="1/s",
-        target=20,
+        target=5,
         measure=deliveries.good_per_second,
         least=True,
     ),

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from monitor import logs
 from monitor.clock import SystemClock
 from monitor.core.incident import EventType
 from monitor.core.observation import Origin
@@ -93,9 +94,13 @@ class Receivers:
 
     async def takes(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read the request, answer 204."""
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        await reader.readexactly(length)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            await reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):  # cut off at the end
+            writer.close()
+            return
         writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
         writer.close()
         self.taken.append(time.perf_counter())
@@ -173,6 +178,7 @@ async def _measure(folder: Path, seconds: float, *, pending: bool) -> Cost:
 @functools.cache
 def cost(seconds: float, *, pending: bool) -> Cost:
     """Probes for so many seconds, with or without deliveries that pend."""
+    logs.configure("critical", "json", ())
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_measure(Path(folder), seconds, pending=pending))
 

@@ -80,8 +80,8 @@ def test_a_maintenance_window_without_components_covers_all() -> None:
 def test_an_incident_is_covered_when_all_its_components_are(
     components: tuple[str, ...], *, covered: bool
 ) -> None:
-    lasts = {"starts": START, "ends": START + timedelta(hours=1)}
-    windows = [Window(**lasts, components=("api",)), Window(**lasts, components=("console",))]
+    end = START + timedelta(hours=1)
+    windows = [Window(starts=START, ends=end, components=(name,)) for name in ("api", "console")]
     assert all_covered(components, windows, START) is covered
     assert not all_covered(components, windows, START + timedelta(hours=1))
 
