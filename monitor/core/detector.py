@@ -143,7 +143,7 @@ class Detector:
         """Open an incident if a rule is met; with `answered_only` not on unanswered runs alone.
 
         Nothing opens in a window of the plan, and what outlives it opens right after it. A daemon's
-        plan has none: there windows hold back announcements alone (`Engine.maintain`).
+        plan has none: there windows hold back announcements alone (`Board.maintain`).
         """
         name = self.component.name
         planned = any(window.covers(name, now.wall) for window in self._setting.maintenance)

@@ -38,7 +38,7 @@ from monitor.core.notices import Notices
 from monitor.core.observation import Observation, Origin
 from monitor.core.orphans import adopted, closed_without_evidence
 from monitor.core.outcome import Counts
-from monitor.core.plan import Plan, Window
+from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.core.pools import cadence_of, pools_of
 from monitor.core.standing import Stage
@@ -82,6 +82,7 @@ class Engine:
         }
         self._probes = {probe.name: probe for probe in plan.probes}
         self._board = Board(plan, policy, self._windows, self._guard, self._detectors)
+        self.maintain = self._board.maintain
         self._last: dict[str, Judged] = {}
         self._held: set[str] = set()
         self._control_asked: float | None = None
@@ -268,13 +269,6 @@ class Engine:
         self._guard.forget_times()
         self._judge.forget_times()
         self._held.clear()
-
-    def maintain(self, windows: tuple[Window, ...]) -> None:
-        """Planned work as it is known now: what is shown as under maintenance.
-
-        Detection goes on; whoever announces holds back what he has to.
-        """
-        self._board.maintain(windows)
 
     def status(self, now: Moment) -> StatusView:
         """Everything that a page or a metric shows of now."""

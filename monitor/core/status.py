@@ -122,7 +122,7 @@ class Board:
         self._states: dict[str, tuple[State, datetime]] = {}
 
     def maintain(self, windows: tuple[Window, ...]) -> None:
-        """Planned work as it is known now."""
+        """Planned work as it is known now: shown, while detection goes on."""
         if windows != self._plan.maintenance:
             self._plan = replace(self._plan, maintenance=windows)
 
