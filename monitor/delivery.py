@@ -116,8 +116,8 @@ class Outbox(Protocol):
 class DeliverySink(Protocol):
     """Hears what became of each attempt: metrics. Must not block or raise."""
 
-    def delivered(self, notifier: str, result: Result) -> None:
-        """One attempt to deliver to `notifier` ended."""
+    def delivered(self, delivery: Delivery, result: Result) -> None:
+        """One attempt at `delivery` ended."""
         ...
 
 
@@ -381,7 +381,7 @@ class Courier:
             seconds=None if seconds is None else round(seconds, 3),
             due_at=None if due_at is None else due_at.isoformat(),
         )
-        self._sink.delivered(delivery.notifier, result)
+        self._sink.delivered(delivery, result)
 
 
 _WORDS = {

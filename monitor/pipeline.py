@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from monitor.clock import Clock
@@ -81,20 +82,50 @@ class ControlProbe(Protocol):
         ...
 
 
+class Told(StrEnum):
+    """What a notifier was last told of an incident; the outbox knows, and nobody else."""
+
+    NOTHING = "nothing"
+    OPEN = "open"
+    CLOSED = "closed"
+    WHATEVER = "whatever"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastTold:
+    """The last delivery of an incident to a notifier.
+
+    Attributes:
+        told: what it says of the incident.
+        at: when its event was decided.
+        waiting: it has not arrived yet.
+    """
+
+    told: Told
+    at: datetime
+    waiting: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """One event for one notifier: the bytes that will be sent, now and at every retry."""
+    """One event for one notifier: the bytes that will be sent, now and at every retry.
+
+    `told`: it is meant for the notifier only if that is what it was last told of the incident. The
+    store decides, in the transaction that writes the event.
+    """
 
     notifier: str
     body: bytes
+    told: Told = Told.WHATEVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """One event and everyone who is to hear of it."""
+    """One event and everyone who is to hear of it; an `optional` one is dropped if nobody is."""
 
     event: Event
     envelopes: tuple[Envelope, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

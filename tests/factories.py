@@ -38,6 +38,7 @@ from monitor.core.observation import (
 )
 from monitor.core.outcome import Depth, Outcome, Verdict
 from monitor.core.plan import ComponentPlan, ControlPlan, Plan, ProbePlan
+from monitor.delivery import Delivery
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 """The moment at which every default value stands."""
@@ -250,6 +251,21 @@ def an_event(
         "incident": subject,
     }
     return Event(**{**values, **changes})  # type: ignore[arg-type]  # a test's own values
+
+
+def a_delivery(notifier: str = "oncall", **changes: object) -> Delivery:
+    """An opening on its way, at its first attempt."""
+    values: dict[str, object] = {
+        "id": 1,
+        "event_id": "local-1-1",
+        "type": "incident.opened",
+        "incident_id": "local-1",
+        "notifier": notifier,
+        "body": b"{}",
+        "attempts": 0,
+        "created_at": NOON,
+    }
+    return Delivery(**{**values, **changes})  # type: ignore[arg-type]  # a test's own values
 
 
 def a_component_view(

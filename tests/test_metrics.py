@@ -23,6 +23,7 @@ from monitor.metrics import Backlog, DeliveryResult, Metrics, SkipReason
 from tests.factories import (
     NOON,
     a_component_view,
+    a_delivery,
     a_judged,
     a_plan,
     a_status_view,
@@ -62,6 +63,7 @@ TYPES = {
     "runs_skipped": "counter",
     "deliveries": "counter",
     "deliveries_pending": "gauge",
+    "heartbeats": "counter",
     "delivery_oldest_pending_age_seconds": "gauge",
     "cost_usd": "counter",
     "network_up": "gauge",
@@ -269,7 +271,7 @@ def test_what_comes_from_outside_makes_no_new_label(metrics: Metrics) -> None:
         ]
     )
     metrics.skipped("not_in_the_plan", "budget")
-    metrics.delivered("not_configured", Delivered())
+    metrics.delivered(a_delivery("not_configured"), Delivered())
     after = {sample.name for sample in samples(metrics)}
     assert f"{PREFIX}ratelimit_remaining" not in after
     # Only the moment of the run of api_hello is new.
@@ -418,7 +420,7 @@ def test_a_skipped_run_has_a_reason_of_the_closed_list(
     ],
 )
 def test_each_attempt_to_deliver_is_counted(metrics: Metrics, result: Result, label: str) -> None:
-    metrics.delivered("oncall", result)
+    metrics.delivered(a_delivery("oncall"), result)
     assert value(metrics, "deliveries_total", notifier="oncall", result=label) == 1
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from monitor import __version__, notify, probes
 from monitor.clock import Clock
 from monitor.config.schema import Config
+from monitor.core.heartbeat import Limits
 from monitor.core.plan import Plan
 from monitor.delivery import Notifier
-from monitor.notify._addressees import Addressees
+from monitor.notify._addressees import Addressees, Quiet
 from monitor.notify._base import AnyKind, NotifierContext, NotifierSpec, Wording
+from monitor.notify._heartbeat import Pinger
 from monitor.probes import BoundProbe, HttpControl, ProbeContext
 
 
@@ -66,19 +68,24 @@ def configured(config: Config) -> tuple[Configured, ...]:
     return tuple((kinds[spec.kind], spec) for spec in config.notifiers)
 
 
-def notifiers(config: Config, clock: Clock, lookups: Executor) -> tuple[Notifier, ...]:
-    """The senders of the notifiers that are enabled.
-
-    Raises:
-        ValueError: a file that the configuration names cannot be used; one line.
-    """
-    context = NotifierContext(
+def notifier_context(config: Config, clock: Clock, lookups: Executor) -> NotifierContext:
+    """What everything that leaves this host with news is given."""
+    return NotifierContext(
         clock=clock,
         user_agent=probes.user_agent(__version__, config.contact),
         proxy=config.egress.proxy,
         ca_file=config.egress.ca_file,
         executor=lookups,
     )
+
+
+def notifiers(config: Config, clock: Clock, lookups: Executor) -> tuple[Notifier, ...]:
+    """The senders of the notifiers that are enabled.
+
+    Raises:
+        ValueError: a file that the configuration names cannot be used; one line.
+    """
+    context = notifier_context(config, clock, lookups)
     return tuple(
         _built(kind, spec, context)
         for kind, spec in configured(config)
@@ -95,12 +102,30 @@ def _built(kind: AnyKind, spec: NotifierSpec, context: NotifierContext) -> Notif
         raise ValueError(msg) from None
 
 
+def pinger(config: Config, clock: Clock, lookups: Executor) -> Pinger | None:
+    """The sender of heartbeats; None when no URL is configured.
+
+    Raises:
+        ValueError: the CA file cannot be used; one line.
+    """
+    if not config.heartbeat.url:
+        return None
+    return Pinger(config.heartbeat, notifier_context(config, clock, lookups))
+
+
+def heartbeat_limits(config: Config, plan: Plan) -> Limits:
+    """What is still well, for the heartbeat: two intervals of the fastest probe without a run."""
+    fastest = min((probe.interval for probe in plan.enabled()), default=0.0)
+    late = config.heartbeat.lateness_max
+    return Limits(lateness=late, unasked=2 * fastest + late, stuck=config.heartbeat.waiting_max)
+
+
 def wording(config: Config) -> Wording:
     """What messages say besides the event."""
     titles = {name: spec.title for name, spec in config.components.items()}
     return Wording(external_url=config.web.external_url, titles=titles)
 
 
-def audience(config: Config) -> Addressees:
-    """Who hears of an event, and in which words."""
-    return Addressees(configured(config), wording(config))
+def audience(config: Config, quiet: Quiet) -> Addressees:
+    """Who hears of an event, and in which words; `quiet` tells of maintenance and mutes."""
+    return Addressees(configured(config), wording(config), quiet)

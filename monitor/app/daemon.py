@@ -15,15 +15,17 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import structlog
 
 from monitor import __version__
+from monitor.app.announcing import Announcing
 from monitor.app.build import (
-    audience,
     bound_probes,
     control_probe,
     notifiers,
+    pinger,
     probe_context,
     salt_of,
 )
@@ -39,10 +41,11 @@ from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.core.effects import StatusView
 from monitor.core.engine import Engine
+from monitor.core.incident import Incident
 from monitor.core.keylimits import KeyLimits
 from monitor.core.observation import Origin
 from monitor.core.plan import staggered_offsets
-from monitor.delivery import Courier, DeliveryPolicy
+from monitor.delivery import Courier
 from monitor.metrics.feed import Metrics
 from monitor.pipeline import Pipeline, Sink
 from monitor.probes import LookupThreads
@@ -98,7 +101,8 @@ class Daemon:
             StartError: a file that the configuration names cannot be used.
         """
         self.config = config
-        self.plan = config.plan(salt_of(config.vantage))
+        # Maintenance holds back announcements, not detection: see `app/calendar.py`.
+        self.plan = replace(config.plan(salt_of(config.vantage)), maintenance=())
         self.engine = Engine(self.plan, config.policy())
         self.started = asyncio.Event()
         self.port = 0
@@ -110,6 +114,7 @@ class Daemon:
         try:
             self._context = probe_context(config, clock, self._lookups)
             self._notifiers = notifiers(config, clock, self._deliveries)
+            self._pinger = pinger(config, clock, self._deliveries)
         except ValueError as error:
             raise StartError(str(error)) from None
         self._probes = bound_probes(config, self.plan, self._context)
@@ -118,6 +123,7 @@ class Daemon:
         self._metrics = Metrics(
             self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
         )
+        self._announcing = Announcing(config, self.plan, clock, self._metrics, self._pinger)
         self._purse = Purse(config, clock)
         self._hub = Hub(Shapes(self.plan.vantage, config.web.external_url), clock.now)
         self._limits = KeyLimits()
@@ -127,6 +133,10 @@ class Daemon:
     def status(self) -> StatusView:
         """How things stand now."""
         return self._purse.marked(self.engine.status(self._pipeline.now()))
+
+    def _lasting(self) -> tuple[Incident, ...]:
+        """The incidents that last."""
+        return self.engine.open_incidents()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then stop in order.
@@ -149,9 +159,11 @@ class Daemon:
         """With the database open: join the parts and run them."""
         store = Store(database, self.plan.vantage, self._clock)
         outbox = SqlOutbox(database, self.plan.vantage)
+        self._announcing.open(database, store, outbox, self._lasting)
         try:
             self.engine = await recall(store, self.plan, self.config.policy(), self._clock)
             await self._purse.recall(store)
+            await self._announcing.recall()
         except StorageError as error:
             raise StartError(str(error)) from None
         self._metrics.resume(self.engine.open_incidents())
@@ -159,12 +171,17 @@ class Daemon:
             self.engine,
             self._clock,
             journal=store,
-            audience=audience(self.config),
+            audience=self._announcing.audience,
             sinks=(self._metrics, RunLog(), self._hub, *self._sinks),
             watch=self._pulse,
         )
         courier = Courier(
-            outbox, self._notifiers, self._clock, self._rng, DeliveryPolicy(), self._metrics
+            outbox,
+            self._notifiers,
+            self._clock,
+            self._rng,
+            self.config.delivery.policy(),
+            self._announcing.letters,
         )
         self._orders = Orders(
             OrderBook(database, self.plan.vantage),
@@ -206,6 +223,7 @@ class Daemon:
             scrape=Scrape(self._metrics, self.status, vitals, store, self._purse.remaining),
             external_url=self.config.web.external_url,
             store_errors=(StorageError,),
+            mutes=self._announcing.mutes,
         )
         return WebServer(create_app(deps, self._hub), self.config.web.host, self.config.web.port)
 
@@ -230,6 +248,8 @@ class Daemon:
                     ("tick", self._tick(runner, vitals)),
                     ("housekeeping", self._house.run()),
                     ("provider", self._provider.run(self._pipeline)),
+                    ("announcing", self._announcing.run()),
+                    ("heartbeat", self._announcing.beat(vitals)),
                     ("keepalive", self._keepalive.run()),
                     ("schedule", runner.serve()),
                 )
@@ -281,6 +301,7 @@ class Daemon:
         while True:
             try:
                 runner.watch()
+                self.engine.maintain(self._announcing.maintenance())
                 self._pipeline.tick()
                 await vitals.look()
                 await self._orders.look()

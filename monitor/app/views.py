@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.clock import Clock
 from monitor.core.effects import StatusView
+from monitor.core.heartbeat import Signs
 from monitor.delivery import Notifier
 from monitor.metrics.feed import Metrics
 from monitor.metrics.labels import Backlog
@@ -36,6 +37,7 @@ class Punctuality:
         self._metrics = metrics
         self._clock = clock
         self._late: deque[tuple[float, float]] = deque(maxlen=LATE_KEPT)
+        self._begun = clock.monotonic()
 
     def skipped(self, probe: str, reason: str) -> None:
         """A run did not take place."""
@@ -44,11 +46,16 @@ class Punctuality:
     def late(self, seconds: float) -> None:
         """A run was begun so much after it was due."""
         self._metrics.late(seconds)
-        self._late.append((self._clock.monotonic(), seconds))
+        self._begun = self._clock.monotonic()
+        self._late.append((self._begun, seconds))
 
     def loop_lag(self, seconds: float) -> None:
         """A turn of the event loop was late."""
         self._metrics.loop_lag(seconds)
+
+    def unasked(self) -> float:
+        """Seconds since a scheduled run was last begun, or since the start."""
+        return self._clock.monotonic() - self._begun
 
     def worst(self) -> float:
         """The worst lateness of a run lately, in machine seconds."""
@@ -104,6 +111,16 @@ class Vitals:
                 DeliveryHealth(notifier=name, pending=pending, oldest_age=age)
                 for name, pending, age in self._backlog()
             ),
+        )
+
+    def signs(self, *, probing: bool) -> Signs:
+        """The same for the heartbeat; `probing`: some probe is enabled."""
+        health = self._store.health()
+        return Signs(
+            lateness=self._punctuality.worst(),
+            unasked=self._punctuality.unasked() if probing else None,
+            store_error=None if health.ok else health.error,
+            stuck=tuple((name, age) for name, pending, age in self._backlog() if pending),
         )
 
     def backlog(self) -> tuple[Backlog, ...]:

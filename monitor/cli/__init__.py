@@ -24,6 +24,9 @@ COMMANDS = (
     "export-runs",
     "incidents",
     "notify",
+    "deliveries",
+    "mute",
+    "unmute",
     "schema",
     "health",
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import uvloop
@@ -15,6 +16,9 @@ from monitor.app import StartError
 from monitor.config.load import load
 from monitor.config.places import config_file
 from monitor.config.schema import PORT_MAX, Config
+from monitor.refusal import Refusal
+from monitor.storage.beside import open_beside
+from monitor.storage.database import Database, StorageError, open_to_read
 
 T = TypeVar("T")
 
@@ -57,6 +61,42 @@ def check_speed(speed: float, most: float) -> None:
     if not 0 < speed <= most:
         msg = f"--speed lies between 0 and {most:g}, not at {speed:g}"
         raise StartError(msg)
+
+
+def author() -> str:
+    """Who runs this command, as the machine knows him."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as containers have
+        return f"uid {os.getuid()}"
+
+
+def at_store(
+    options: argparse.Namespace,
+    work: Callable[[Database, str], Awaitable[T]],
+    *,
+    write: bool,
+) -> T:
+    """Do `work` (of database and vantage) at the configured store, beside its daemon.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        Refusal: the store cannot; one line.
+    """
+    config = load_config(options)
+
+    async def whole() -> T:
+        opened = open_beside if write else open_to_read
+        database = await opened(config.storage.url)
+        try:
+            return await work(database, config.vantage)
+        finally:
+            await database.close()
+
+    try:
+        return run_loop(whole())
+    except StorageError as error:
+        raise Refusal(str(error)) from None
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -89,6 +89,8 @@ def errors(config: Config) -> Iterator[Finding]:
             yield from _price(config, place, planned.model)
     for number, window in enumerate(config.maintenance):
         yield from _names(config, ("maintenance", number), window.components)
+    for number, notifier in enumerate(config.notifiers):
+        yield from _names(config, ("notifiers", number, "route"), notifier.route.components)
     yield from _controls(config)
     yield from _thresholds(config)
     yield from _coverage(config, plan)

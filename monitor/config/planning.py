@@ -35,11 +35,13 @@ def plan(config: Config, salt: bytes) -> Plan:
             ControlPlan(name=target.name, url=target.url) for target in config.control.targets
         ),
         control_interval=config.control.interval,
+        # Windows that come again are worked out as time passes (`app/calendar.py`).
         maintenance=tuple(
             Window(
                 starts=spec.starts, ends=spec.ends, components=spec.components, reason=spec.reason
             )
             for spec in config.maintenance
+            if spec.starts is not None and spec.ends is not None
         ),
         honour_maintenance=config.provider_status.honour_maintenance,
     )

@@ -12,8 +12,10 @@ from monitor import notify
 from monitor.config import checks
 from monitor.config.schema import Config, PriceSpec
 from monitor.core.forecast import DAY, ComponentForecast
+from monitor.core.incident import SeverityLevel
 from monitor.core.plan import Plan, ProbePlan
 from monitor.notify._base import NotifierSpec
+from monitor.notify._routing import RouteSpec
 from monitor.probes._base import ProbeSpec
 from monitor.spec import format_duration
 
@@ -41,6 +43,7 @@ def render_check(config: Config, path: Path | str) -> str:
         *_provider(config),
         *_control(config),
         *_notifiers(config),
+        *_quiet(config),
         *_load(config, plan),
         *_cost(config, plan),
         *_warnings(config),
@@ -125,8 +128,34 @@ def _notifiers(config: Config) -> Iterator[str]:
     for spec in config.notifiers:
         why = _not_sending(spec)
         yield from _row(spec.name, f"{spec.kind}, " + (f"disabled: {why}" if why else "enabled"))
+        if spec.route != RouteSpec() and not why:
+            yield from _row("", "; ".join(_route(spec.route)))
     if not config.notifiers:
         yield from _wrapped("none: nobody will hear of an incident")
+    beat = config.heartbeat
+    every = f"every {format_duration(beat.interval)} while all is well"
+    yield from _row("heartbeat", every if beat.url else "none: no heartbeat.url")
+
+
+def _route(route: RouteSpec) -> Iterator[str]:
+    """What a notifier hears of, where that is not everything at once."""
+    if route.components:
+        yield f"of {', '.join(route.components)}"
+    if route.severity is not SeverityLevel.MINOR:
+        yield f"from {route.severity} on"
+    if route.after:
+        yield f"after {format_duration(route.after)}"
+    if route.reminders:
+        yield f"reminded every {format_duration(route.reminders)}"
+    if route.events is not None:
+        yield f"only {', '.join(route.events)}"
+
+
+def _quiet(config: Config) -> Iterator[str]:
+    if config.maintenance:
+        yield from _title("Maintenance", "when nothing new is announced")
+    for window in config.maintenance:
+        yield from _wrapped(window.in_words())
 
 
 def _not_sending(spec: NotifierSpec) -> str | None:

@@ -9,22 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, field_validator
 from typing_extensions import override
 
 from monitor import notify, probes
 from monitor.config import planning, rebase
+from monitor.config.delivery import DeliverySpec
 from monitor.config.detection import DetectionSpec
+from monitor.config.maintenance import MaintenanceSpec
 from monitor.config.problems import Place
 from monitor.core.forecast import ComponentForecast, forecast
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.notify._base import NotifierSpec
+from monitor.notify._heartbeat import HeartbeatSpec
 from monitor.probes._base import HttpUrl, ProbeSpec, check_proxy
 from monitor.spec import Duration, Secret, Share, Spec
 
@@ -195,28 +197,6 @@ class ProviderStatusSpec(Spec):
     """Whether nothing opens for a component while its maintenance, announced there, lasts."""
 
 
-class MaintenanceSpec(Spec):
-    """A window of planned work, in which no incident opens."""
-
-    starts: AwareDatetime
-    """Begin, as 2026-04-28T17:00:00Z."""
-    ends: AwareDatetime
-    """End; not part of it."""
-    components: tuple[Name, ...] = ()
-    """Which components; all when not given."""
-    reason: str = Field(default="", max_length=200)
-    """What is done."""
-
-    @field_validator("ends")
-    @classmethod
-    def _ends_after_it_starts(cls, value: datetime, info: Any) -> datetime:
-        starts = info.data.get("starts")
-        if starts is not None and value <= starts:
-            msg = "a maintenance window ends after it starts"
-            raise ValueError(msg)
-        return value
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where a configuration came from: which variables its values name, for better advice."""
@@ -259,6 +239,10 @@ class Config(Spec):
     """Planned work."""
     notifiers: tuple[AnyNotifier, ...] = ()
     """Who hears of incidents."""
+    delivery: DeliverySpec = DeliverySpec()
+    """How long and how often events are tried."""
+    heartbeat: HeartbeatSpec = HeartbeatSpec()
+    """The dead man's switch: who is told, again and again, that all is well with the monitor."""
 
     _source: Source = PrivateAttr(default_factory=Source)
     _original: Config | None = PrivateAttr(default=None)

@@ -127,7 +127,8 @@ class Detector:
     def judge(self, now: Moment, *, answered_only: bool = False) -> list[Transition]:
         """A breach if a rule is met; with `answered_only` not on unanswered runs alone.
 
-        Nothing opens under maintenance; what outlives its window opens right after it.
+        Nothing opens in a window of the plan, and what outlives it opens right after it. A daemon's
+        plan has none: there windows hold back announcements alone (`Calendar.maintain`).
         """
         name = self.component.name
         planned = any(window.covers(name, now.wall) for window in self._maintenance)

@@ -84,10 +84,9 @@ class Engine:
         self._judge = Judge(plan, policy, self._guard, self._windows)
         self._burst = BurstBudget(plan, policy.burst, policy.solo)
         self.notices = Notices(plan, policy.guard.announce_after)
-        planned = self._beside.calendar
         self._detectors = {
             component.name: Detector(
-                component, pools[component.name], self._windows, policy, planned
+                component, pools[component.name], self._windows, policy, self._beside.calendar
             )
             for component in plan.components
         }
@@ -96,12 +95,19 @@ class Engine:
         self._degradations = Degradations(self._latency, plan, policy.latency)
         self._probes = {probe.name: probe for probe in plan.probes}
         self._board = Board(
-            planned, policy, self._windows, self._guard, self._detectors, self._correlator
+            self._beside.calendar.shown,
+            policy,
+            self._windows,
+            self._guard,
+            self._detectors,
+            self._correlator,
         )
+        self.maintain = self._beside.calendar.maintain
         self._last: dict[str, Judged] = {}
         self._held: set[str] = set()
-        wait = policy.guard.wait
-        self._question = ControlQuestion(self._guard, targets=bool(plan.controls), wait=wait)
+        self._question = ControlQuestion(
+            self._guard, targets=bool(plan.controls), wait=policy.guard.wait
+        )
         self._ticked: Moment | None = None
         self._cadences = Cadences(plan, policy, self._detectors)
         self.sight = Sight()

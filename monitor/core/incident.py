@@ -74,6 +74,7 @@ class Reason(StrEnum):
     UNPROVEN = "unproven"
     GUARD_OFF = "guard_off"
     BUDGET_SPENT = "budget_spent"
+    DELIVERY_FAILED = "delivery_failed"
     MONITOR_ERROR = "monitor_error"
 
 
@@ -300,7 +301,7 @@ class Event:
         reason: why, from the closed list.
         incident: the incident's version at that moment, for `incident.*`.
         subject: what a `monitor.*` event is about: `network`, `credential/main`, `probe/NAME`,
-            `budget`.
+            `notifier/NAME`, `budget`.
         detail: what to check, for `monitor.*`.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,16 +91,35 @@ class Window:
 
 
 class Calendar:
-    """Planned work: ours, which stands in the plan, and what the vendor has announced meanwhile."""
+    """Planned work: ours, which stands in the plan, and what becomes known meanwhile.
+
+    In our own windows and the vendor's nothing opens. In those that the shell keeps (`maintain`)
+    detection goes on, and announcements are held back by who sends them.
+    """
 
     def __init__(self, ours: tuple[Window, ...]) -> None:
         """The vendor has announced nothing."""
         self._ours = ours
+        self._kept: tuple[Window, ...] = ()
         self.vendors: tuple[Window, ...] = ()
 
     def __iter__(self) -> Iterator[Window]:
-        """Every window, ours first."""
+        """The windows in which nothing opens, ours first."""
         return iter((*self._ours, *self.vendors))
+
+    def maintain(self, windows: tuple[Window, ...]) -> None:
+        """Planned work that the shell keeps, as it is known now."""
+        self._kept = windows
+
+    def shown(self) -> tuple[Window, ...]:
+        """Every window: what a component is shown to be under."""
+        return (*self._ours, *self._kept, *self.vendors)
+
+
+def all_covered(components: Iterable[str], windows: Iterable[Window], at: datetime) -> bool:
+    """Whether each of `components` (at least one) is covered by a window at `at`."""
+    names, known = tuple(components), tuple(windows)
+    return bool(names) and all(any(w.covers(name, at) for w in known) for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

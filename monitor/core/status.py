@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -137,7 +137,7 @@ class Board:
 
     def __init__(
         self,
-        planned: Iterable[Window],
+        planned: Callable[[], Iterable[Window]],
         policy: Policy,
         windows: Windows,
         guard: ControlGuard,
@@ -189,7 +189,7 @@ class Board:
         A suspect changes nothing yet, but is spoken of.
         """
         name = detector.component.name
-        for window in self._planned:
+        for window in self._planned():
             if window.covers(name, now.wall):
                 return Reading(state=State.UNDER_MAINTENANCE, reason=window.reason or "maintenance")
         case = self._correlator.of(name)
@@ -211,7 +211,7 @@ class Board:
             name
             for name, detector in self._detectors.items()
             if detector.standing.stage is not Stage.CALM
-            or any(window.covers(name, now.wall) for window in self._planned)
+            or any(window.covers(name, now.wall) for window in self._planned())
         }
 
     def view(self, now: Moment) -> tuple[ComponentView, ...]:

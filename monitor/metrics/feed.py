@@ -24,10 +24,17 @@ from monitor.core.incident import EventType, Incident, State
 from monitor.core.observation import Observation
 from monitor.core.outcome import Verdict
 from monitor.core.plan import Plan
-from monitor.delivery import Result
+from monitor.delivery import Delivery, Result
 from monitor.metrics.export import Exported, render
 from monitor.metrics.instruments import Instruments
-from monitor.metrics.labels import Backlog, Limit, SkipReason, StoreState, result_of
+from monitor.metrics.labels import (
+    Backlog,
+    HeartbeatResult,
+    Limit,
+    SkipReason,
+    StoreState,
+    result_of,
+)
 
 INCIDENTS_KEPT_MAX = 1000
 """For how many incidents it is remembered which components were counted."""
@@ -118,10 +125,14 @@ class Metrics:
         """The event loop came back `seconds` later than it was asked to."""
         self._of.loop_lag.observe(max(0.0, seconds))
 
-    def delivered(self, notifier: str, result: Result) -> None:
-        """One attempt to deliver to `notifier` ended."""
-        if notifier in self._notifiers:
-            self._of.deliveries.labels(notifier, result_of(result)).inc()
+    def delivered(self, delivery: Delivery, result: Result) -> None:
+        """One attempt at `delivery` ended."""
+        if delivery.notifier in self._notifiers:
+            self._of.deliveries.labels(delivery.notifier, result_of(result)).inc()
+
+    def heartbeat(self, result: str) -> None:
+        """A heartbeat was `sent`, `failed` or `withheld`."""
+        self._of.heartbeats.labels(HeartbeatResult(result)).inc()
 
     def reloaded(self, at: datetime, *, ok: bool) -> None:
         """The configuration was read at `at`, at the start or again."""

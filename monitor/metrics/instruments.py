@@ -15,7 +15,7 @@ from monitor.core.incident import SeverityLevel, State
 from monitor.core.observation import Phase
 from monitor.core.outcome import Counts, Outcome
 from monitor.core.plan import Plan, ProbePlan
-from monitor.metrics.labels import DeliveryResult, SkipReason
+from monitor.metrics.labels import DeliveryResult, HeartbeatResult, SkipReason
 
 NAMESPACE = "claude_uptime"
 
@@ -57,6 +57,8 @@ class Instruments:
             self._create_notifier(notifier)
         for severity in SeverityLevel:
             self.incidents_opened.labels(severity)
+        for result in HeartbeatResult:
+            self.heartbeats.labels(result)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{NAMESPACE}_{name}", text, labels, registry=self._registry)
@@ -182,6 +184,9 @@ class Instruments:
             "delivery_oldest_pending_age_seconds",
             "Age of the oldest delivery not yet settled; 0 when none is.",
             "notifier",
+        )
+        self.heartbeats = self._counter(
+            "heartbeats_total", "Heartbeats to the dead man's switch, by result.", "result"
         )
         self.store_writable = self._gauge(
             "store_writable", "Whether the last attempt to write to the database succeeded."

@@ -29,6 +29,14 @@ class DeliveryResult(StrEnum):
     GIVEN_UP = "given_up"
 
 
+class HeartbeatResult(StrEnum):
+    """What became of one heartbeat: the label `result` of `heartbeats_total`."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    WITHHELD = "withheld"
+
+
 class Limit(StrEnum):
     """The vendor's rate limits that are exported: the label `limit` of `ratelimit_remaining`."""
 

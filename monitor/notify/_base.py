@@ -27,6 +27,7 @@ from yarl import URL
 from monitor.clock import Clock
 from monitor.core.incident import Event
 from monitor.delivery import Notifier, Result
+from monitor.notify._routing import RouteSpec
 from monitor.spec import Secret, Spec
 
 
@@ -39,6 +40,8 @@ class NotifierSpec(Spec):
     """Kind of notifier."""
     enabled: bool = True
     """Whether events are sent to it."""
+    route: RouteSpec = RouteSpec()
+    """What it hears of, and after how long."""
 
 
 def one_or_several(value: Any) -> Any:

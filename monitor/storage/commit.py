@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, update
+from sqlalchemy import Select, and_, bindparam, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.effects import Rejudged
+from monitor.core.incident import EventType
+from monitor.pipeline import Posting, Told
 from monitor.storage.batch import Batch
 from monitor.storage.database import Database, insert_new, insert_or_replace
 from monitor.storage.rows import (
@@ -72,14 +74,8 @@ async def commit(database: Database, vantage: str, batch: Batch, *, careful: boo
             await _write(connection, _INSERT_RUN, map(run_values, batch.runs))
         await _write(connection, _REJUDGE, _new_verdicts(vantage, batch.rejudged))
         await _write(connection, _REPLACE_INCIDENT, map(incident_values, batch.incidents.values()))
-        await _write(
-            connection, _INSERT_EVENT, (event_values(posting.event) for posting in batch.postings)
-        )
-        await _write(
-            connection,
-            _INSERT_DELIVERY,
-            (row for posting in batch.postings for row in delivery_values(posting)),
-        )
+        for posting in batch.postings:
+            await _post(connection, vantage, posting)
         await _write(
             connection, _INSERT_STATE, (state_values(vantage, each) for each in batch.states)
         )
@@ -87,6 +83,50 @@ async def commit(database: Database, vantage: str, batch: Batch, *, careful: boo
             at, body = batch.snapshot
             await connection.execute(_REPLACE_STATE, {"vantage": vantage, "at": at, "body": body})
     return refused
+
+
+async def _post(connection: AsyncConnection, vantage: str, posting: Posting) -> None:
+    """Write an event and a delivery for each notifier that it is meant for.
+
+    One after the other, for each decides what its notifier was last told.
+    """
+    told = await _told(connection, vantage, posting)
+    meant = [
+        envelope
+        for envelope in posting.envelopes
+        if envelope.told in (Told.WHATEVER, told.get(envelope.notifier, Told.NOTHING))
+    ]
+    if meant or not posting.optional:
+        await _write(connection, _INSERT_EVENT, [event_values(posting.event)])
+        await _write(connection, _INSERT_DELIVERY, delivery_values(posting.event, meant))
+
+
+async def _told(connection: AsyncConnection, vantage: str, posting: Posting) -> dict[str, Told]:
+    """What each notifier was last told of the incident, by its name."""
+    incident = posting.event.incident
+    if incident is None or all(each.told is Told.WHATEVER for each in posting.envelopes):
+        return {}
+    rows = await connection.execute(last_of_lines(vantage, [incident.id]))
+    return {row["notifier"]: told_by(row["type"]) for row in rows.mappings()}
+
+
+def last_of_lines(vantage: str, lines: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """The last delivery of each of these lines: `line`, `notifier`, `type`, `state`, `created_at`.
+
+    Whatever became of it: who was to be told of an opening is told of its close.
+    """
+    last = (
+        select(func.max(deliveries.c.id))
+        .where(deliveries.c.vantage == vantage, deliveries.c.line.in_(lines))
+        .group_by(deliveries.c.line, deliveries.c.notifier)
+    )
+    names = ("line", "notifier", "type", "state", "created_at")
+    return select(*(deliveries.c[name] for name in names)).where(deliveries.c.id.in_(last))
+
+
+def told_by(kind: str) -> Told:
+    """What an event of this type says of its incident."""
+    return Told.CLOSED if kind == EventType.CLOSED.value else Told.OPEN
 
 
 async def _write(

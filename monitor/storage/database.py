@@ -212,7 +212,7 @@ async def open_database(url: str) -> Database:
     path = file_of(url)
     if path != MEMORY:
         make_folder(path)
-    database = Database(_engine(path), path)
+    database = Database(make_engine(path), path)
     try:
         await _prepare(database)
     except BaseException:
@@ -230,25 +230,26 @@ async def open_to_read(url: str) -> Database:
         StorageError: there is none, it cannot be read, or its schema is another version's.
     """
     path = file_of(url)
-    database = Database(_engine(path, uri=_uri_to_read(path)), path)
+    database = Database(make_engine(path, uri=uri_of(path, "ro"), read_only=True), path)
     try:
         async with database.reading() as connection:
-            await connection.run_sync(_check_revision, path)
+            await connection.run_sync(check_revision, path)
     except BaseException:
         await database.close()
         raise
     return database
 
 
-def _uri_to_read(path: str) -> str:
-    """The URI by which SQLite opens an existing file to read only."""
+def uri_of(path: str, mode: str) -> str:
+    """The URI by which SQLite opens an existing file, to read (`ro`) or write (`rw`)."""
     if path == MEMORY or not Path(path).is_file():
         message = f"{path} is no database file: has the daemon run with this storage.url?"
         raise StorageError(message, transient=False)
-    return f"{Path(path).absolute().as_uri()}?mode=ro"
+    return f"{Path(path).absolute().as_uri()}?mode={mode}"
 
 
-def _check_revision(connection: Connection, place: str) -> None:
+def check_revision(connection: Connection, place: str) -> None:
+    """StorageError where the schema is another version's."""
     found = _revision(connection)
     if found != REVISION:
         message = (
@@ -293,7 +294,7 @@ def make_folder(path: str) -> None:
         raise StorageError(message) from error
 
 
-def _engine(path: str, *, uri: str | None = None) -> AsyncEngine:
+def make_engine(path: str, *, uri: str | None = None, read_only: bool = False) -> AsyncEngine:
     """The one engine.
 
     A database in memory belongs to its connection, so it gets exactly one, and whoever needs it
@@ -301,7 +302,7 @@ def _engine(path: str, *, uri: str | None = None) -> AsyncEngine:
     """
 
     async def connect() -> aiosqlite.Connection:
-        return await _connect(uri or path, read_only=uri is not None)
+        return await _connect(uri or path, uri=uri is not None, read_only=read_only)
 
     in_memory = path == MEMORY
     engine = create_async_engine(
@@ -317,12 +318,12 @@ def _engine(path: str, *, uri: str | None = None) -> AsyncEngine:
     return engine
 
 
-async def _connect(path: str, *, read_only: bool) -> aiosqlite.Connection:
+async def _connect(path: str, *, uri: bool, read_only: bool) -> aiosqlite.Connection:
     """A connection that leaves transactions to us; closed again if it cannot be set up.
 
     Pragmas go here and not into a pool event, which would leave a half-made connection open.
     """
-    connection = aiosqlite.connect(path, uri=read_only, isolation_level=None, timeout=BUSY_SECONDS)
+    connection = aiosqlite.connect(path, uri=uri, isolation_level=None, timeout=BUSY_SECONDS)
     thread = connection._thread  # noqa: SLF001  # as SQLAlchemy's own creator does
     # It must not keep a process alive that died without closing its database.
     thread.daemon = True

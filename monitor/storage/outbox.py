@@ -13,6 +13,7 @@ future proves that; it is then due at once instead of an hour late.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, assert_never
@@ -21,6 +22,8 @@ from sqlalchemy import RowMapping, Select, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from monitor.delivery import Delivered, Delivery, GiveUp, Result, Retry
+from monitor.pipeline import LastTold
+from monitor.storage.commit import last_of_lines, told_by
 from monitor.storage.database import Database
 from monitor.storage.rows import DEAD, DELIVERED, PENDING, storable
 from monitor.storage.tables import deliveries
@@ -37,7 +40,7 @@ _ROW = (
     deliveries.c.notifier,
     deliveries.c.body,
     deliveries.c.attempts,
-    deliveries.c.created_at,
+    func.coalesce(deliveries.c.requeued_at, deliveries.c.created_at).label("created_at"),
 )
 
 
@@ -157,17 +160,27 @@ class SqlOutbox:
         )
         return Backlog(row["waiting"], row["oldest"])
 
+    async def told(self, incidents: Sequence[str]) -> dict[str, dict[str, LastTold]]:
+        """The last delivery of each of these incidents to each notifier, by incident and name."""
+        found: dict[str, dict[str, LastTold]] = {}
+        for row in await self._database.rows(last_of_lines(self._vantage, incidents)):
+            found.setdefault(row["line"], {})[row["notifier"]] = LastTold(
+                told=told_by(row["type"]), at=row["created_at"], waiting=row["state"] == PENDING
+            )
+        return found
+
     async def list_deliveries(
         self,
         *,
         notifier: str | None = None,
         state: str | None = None,
         incident_id: str | None = None,
+        number: int | None = None,
         limit: int = 100,
     ) -> list[DeliveryRecord]:
         """The last `limit` deliveries that fit what is given, newest first."""
         question = select(*_RECORD).where(deliveries.c.vantage == self._vantage)
-        wanted = {"notifier": notifier, "state": state, "incident_id": incident_id}
+        wanted = {"notifier": notifier, "state": state, "incident_id": incident_id, "id": number}
         for name, value in wanted.items():
             if value is not None:
                 question = question.where(deliveries.c[name] == value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from monitor.core.effects import Judged, StateChanged
 from monitor.core.incident import Event, Incident, State
 from monitor.core.observation import Origin, Phase, Timings
 from monitor.core.outcome import Outcome
-from monitor.pipeline import Posting
+from monitor.pipeline import Envelope
 from monitor.storage.codec import encode
 from monitor.storage.tables import runs
 
@@ -215,11 +215,10 @@ def state_changed(row: RowMapping) -> StateChanged:
     )
 
 
-def delivery_values(posting: Posting) -> Iterator[Mapping[str, Any]]:
+def delivery_values(event: Event, envelopes: Iterable[Envelope]) -> Iterator[Mapping[str, Any]]:
     """Rows of `deliveries`: one for each envelope, due at once."""
-    event = posting.event
     incident = event.incident.id if event.incident else None
-    for envelope in posting.envelopes:
+    for envelope in envelopes:
         yield {
             "vantage": event.vantage,
             "event_id": event.id,

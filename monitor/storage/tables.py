@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
-REVISION: Final = "0006"
+REVISION: Final = "0004"
 """The revision that these tables are: the head of `migrations/versions`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -142,16 +142,33 @@ deliveries = Table(
     Column("lease_until", UtcMicroseconds),
     Column("settled_at", UtcMicroseconds),
     Column("last_error", Text),
+    Column("requeued_at", UtcMicroseconds),
     UniqueConstraint("event_id", "notifier"),
     Index(None, "vantage", "notifier", "state", "line", "id"),
+    Index(None, "vantage", "line", "id"),
     sqlite_autoincrement=True,
 )
 """The outbox: one row for each event and notifier.
 
 `line` is what keeps its order: the incident's id, empty for `monitor.*`. `touched_at` is when the
 row was last written: a moment in the future shows that the wall clock has been set back since.
-Numbers are never given twice, so that the order of a line is that of its ids.
+Numbers are never given twice, so that the order of a line is that of its ids. `requeued_at` is when
+an operator asked for it again; its age counts from then.
 """
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("vantage", String, nullable=False),
+    Column("component", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", String, nullable=False),
+    Column("starts_at", UtcMicroseconds, nullable=False),
+    Column("ends_at", UtcMicroseconds, nullable=False),
+    Index(None, "vantage", "ends_at"),
+)
+"""Components of which nothing is announced for a while; one that is lifted ends early."""
 
 engine_state = Table(
     "engine_state",

@@ -52,7 +52,7 @@ def set_up(app: web.Application) -> None:
 async def status(request: web.Request) -> web.Response:
     """Everything of now."""
     deps = request.app[DEPS]
-    return tagged_response(_shapes(deps).status(deps.status.status()))
+    return tagged_response(_shapes(deps).status(deps.status.status(), deps.mutes()))
 
 
 async def components(request: web.Request) -> web.Response:

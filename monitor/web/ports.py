@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -121,6 +121,30 @@ class HistoryReader(Protocol):
         ...
 
 
+class MuteNote(Protocol):
+    """A component of which nothing is announced for a while; the store's row has this shape."""
+
+    @property
+    def component(self) -> str:
+        """Which."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+        ...
+
+    @property
+    def author(self) -> str:
+        """Who asked for it."""
+        ...
+
+    @property
+    def ends_at(self) -> datetime:
+        """Until when."""
+        ...
+
+
 class ScrapeSource(Protocol):
     """Has the metrics."""
 
@@ -214,6 +238,7 @@ class WebDeps:
         scrape: the metrics.
         external_url: what links begin with; empty for links relative to the host.
         store_errors: exceptions of `incidents` that mean "not now": they become a 503.
+        mutes: what is muted now.
     """
 
     plan: Plan
@@ -225,6 +250,7 @@ class WebDeps:
     scrape: ScrapeSource
     external_url: str = ""
     store_errors: tuple[type[Exception], ...] = ()
+    mutes: Callable[[], Sequence[MuteNote]] = tuple
 
 
 DEPS = web.AppKey("deps", WebDeps)

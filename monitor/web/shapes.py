@@ -28,7 +28,7 @@ from monitor.core.outcome import Outcome, counts_as, fault_of
 from monitor.core.plan import ComponentPlan, Plan, ProbePlan
 from monitor.core.story import story
 from monitor.web import beside, words
-from monitor.web.ports import PastRun
+from monitor.web.ports import MuteNote, PastRun
 from monitor.web.words import timestamp
 
 Document = dict[str, Any]
@@ -82,7 +82,7 @@ class Shapes:
         self._vantage = vantage
         self._base = external_url.rstrip("/")
 
-    def status(self, view: StatusView) -> Document:
+    def status(self, view: StatusView, mutes: Iterable[MuteNote] = ()) -> Document:
         """The whole of now."""
         said = words.headline(view)
         return {
@@ -98,6 +98,15 @@ class Shapes:
             "network": self.network(view.network),
             "provider": beside.provider(view.provider, view.at),
             "alternatives": beside.routes(view.alternatives),
+            "mutes": [
+                {
+                    "component": mute.component,
+                    "until": timestamp(mute.ends_at),
+                    "reason": mute.reason,
+                    "author": mute.author,
+                }
+                for mute in mutes
+            ],
         }
 
     def network(self, network: NetworkView) -> Document:

@@ -169,6 +169,7 @@ async def status_page(request: web.Request) -> web.Response:
         ],
         "disabled": [plan for plan in deps.plan.probes if not plan.enabled],
         "past": None if past is None else [row for row in past if not row.is_open],
+        "mutes": deps.mutes(),
     }
     return request.app[PAGES].page("status.html", values)
 

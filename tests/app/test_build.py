@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from monitor.app.build import (
 from monitor.clock import VirtualClock
 from monitor.config.load import load
 from monitor.config.schema import Config
+from monitor.core.incident import Incident
 from monitor.probes import HttpControl
 from monitor.spec import Secret
 from tests.factories import an_event
@@ -29,6 +31,11 @@ HOOK = {
     "ALERT_WEBHOOK_URL": "http://127.0.0.1:9/hook",
     "ALERT_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
+
+
+def awake(_incident: Incident, _at: datetime) -> bool:
+    """Nothing is muted."""
+    return False
 
 
 def the_config(**environment: str) -> Config:
@@ -84,7 +91,7 @@ def test_a_notifier_without_a_url_sends_nothing(threads: ThreadPoolExecutor) -> 
     config = the_config()
     assert [spec.name for _, spec in configured(config)] == ["oncall"]
     assert notifiers(config, VirtualClock(), threads) == ()
-    assert audience(config).envelopes(an_event()) == ()
+    assert audience(config, awake).envelopes(an_event()) == ()
 
 
 def test_an_enabled_notifier_hears_of_every_event_in_words_with_links(
@@ -92,6 +99,6 @@ def test_an_enabled_notifier_hears_of_every_event_in_words_with_links(
 ) -> None:
     config = the_config(**HOOK)
     (sender,) = notifiers(config, VirtualClock(), threads)
-    (envelope,) = audience(config).envelopes(an_event())
+    (envelope,) = audience(config, awake).envelopes(an_event())
     assert sender.name == envelope.notifier == "oncall"
     assert b"http://localhost:9595/incidents/" in envelope.body

@@ -42,6 +42,7 @@ from monitor.storage.database import open_database
 from monitor.storage.rows import run_row, run_values
 from monitor.storage.store import Store
 from monitor.storage.tables import runs
+from tests.bench import deliveries
 from tests.factories import NOON, a_plan, a_verdict, an_answer, an_observation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -399,6 +400,19 @@ FIGURES: tuple[Figure, ...] = (
     Figure(name="idle_rss", unit="MiB", target=130, measure=lambda s: idle(s).rss_mib),
     Figure(name="idle_cpu", unit="% of a core", target=3, measure=lambda s: idle(s).cpu_percent),
     Figure(name="stop", unit="s", target=8, measure=lambda s: idle(s).stop_seconds),
+    Figure(
+        name="lateness_rise_with_1000_pending",
+        unit="ms",
+        target=20,
+        measure=deliveries.lateness_rise,
+    ),
+    Figure(
+        name="deliveries_beside_a_dead_receiver",
+        unit="1/s",
+        target=5,
+        measure=deliveries.good_per_second,
+        least=True,
+    ),
     Figure(name="restart", unit="s", target=3, measure=lambda _: restart()),
     Figure(
         name="backtest_runs_per_second",

@@ -165,3 +165,31 @@ def test_it_lists_alternative_routes() -> None:
 """
     text = words(render_check(from_text(SMALL + route, "small.yaml", {}, str), "small.yaml"))
     assert "bedrock beside api, every 1m" in text
+
+
+OPERATED = """
+maintenance:
+  - {cron: "0 2 * * SUN", duration: 2h, timezone: Europe/Berlin}
+heartbeat: {url: "https://hc.example.com/ping/planted"}
+notifiers:
+  - name: page
+    kind: webhook
+    url: https://page.example.com/planted
+    secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+    route: {components: [api], severity: major, after: 5m, reminders: 4h, events: [monitor.blind]}
+  - name: chat
+    kind: webhook
+    url: https://chat.example.com/planted
+    secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+"""
+
+
+def test_it_says_who_hears_of_what_and_when_nobody_does() -> None:
+    config = from_text(SMALL + OPERATED, "claude.yaml", {}, str)
+    text = words(render_check(config, "claude.yaml"))
+    assert (
+        "page webhook, enabled of api; from major on; after 5m; reminded every 4h; "
+        "only monitor.blind chat webhook, enabled heartbeat every 1m while all is well"
+    ) in text
+    assert "0 2 * * SUN (Europe/Berlin) for 2h: all components" in text
+    assert "planted" not in text

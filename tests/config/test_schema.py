@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from monitor import notify, probes
 from monitor.config.document import parse
 from monitor.config.load import from_text, load
-from monitor.config.schema import Config, EgressSpec, MaintenanceSpec, WebSpec, json_schema
+from monitor.config.schema import Config, EgressSpec, WebSpec, json_schema
 from monitor.core.policy import Policy
 from monitor.spec import Secret
 
@@ -72,19 +72,6 @@ def test_an_empty_proxy_or_ca_file_is_none() -> None:
     egress = EgressSpec.model_validate({"proxy": "http://bob:pass@proxy:3128"})
     assert egress.proxy == Secret("http://bob:pass@proxy:3128")
     assert "pass" not in repr(egress)
-
-
-def test_a_maintenance_window_is_read_in_any_zone() -> None:
-    spec = MaintenanceSpec.model_validate(
-        {"starts": "2026-12-01T02:00:00Z", "ends": "2026-12-01T04:00:00+01:00"}
-    )
-    assert (spec.ends - spec.starts).total_seconds() == 3600
-
-
-def test_a_maintenance_window_with_a_wrong_start_is_one_error() -> None:
-    with pytest.raises(ValidationError) as caught:
-        MaintenanceSpec.model_validate({"starts": "soon", "ends": "2026-12-01T04:00:00Z"})
-    assert caught.value.error_count() == 1
 
 
 def test_every_kind_of_the_folders_can_be_configured() -> None:

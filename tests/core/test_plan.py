@@ -13,6 +13,7 @@ from monitor.core.plan import (
     Plan,
     ProbePlan,
     Window,
+    all_covered,
     phase_offset,
     staggered_offsets,
 )
@@ -69,6 +70,20 @@ def test_a_maintenance_window_covers_its_components_until_it_ends(
 def test_a_maintenance_window_without_components_covers_all() -> None:
     window = Window(starts=START, ends=START + timedelta(hours=1))
     assert window.covers("anything", START)
+
+
+@pytest.mark.parametrize(
+    ("components", "covered"),
+    [((), False), (("api",), True), (("api", "console"), True), (("api", "cowork"), False)],
+    ids=str,
+)
+def test_an_incident_is_covered_when_all_its_components_are(
+    components: tuple[str, ...], *, covered: bool
+) -> None:
+    end = START + timedelta(hours=1)
+    windows = [Window(starts=START, ends=end, components=(name,)) for name in ("api", "console")]
+    assert all_covered(components, windows, START) is covered
+    assert not all_covered(components, windows, START + timedelta(hours=1))
 
 
 @given(st.text(min_size=1), st.floats(min_value=0.1, max_value=86_400))

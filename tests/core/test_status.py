@@ -76,6 +76,18 @@ def test_a_component_without_an_enabled_probe_is_unknown() -> None:
         assert view(story, name).depths == ()
 
 
+def test_maintenance_that_is_told_later_is_shown_while_detection_goes_on() -> None:
+    window = Window(starts=NOON, ends=NOON + timedelta(hours=1), reason="patches")
+    story = Story(HELLOS, world=Trouble(300.0, 9e9))
+    for _ in range(2):  # told again and again, as a daemon does
+        story.engine.maintain((window,))
+    story.play(450.0)
+    assert (view(story).state, view(story).reason) == (State.UNDER_MAINTENANCE, "patches")
+    assert story.said == ["opened api"]
+    story.engine.maintain(())
+    assert view(story).state is not State.UNDER_MAINTENANCE
+
+
 def test_maintenance_goes_before_everything() -> None:
     window = Window(starts=NOON, ends=NOON + timedelta(seconds=400), reason="a move")
     story = Story(replace(HELLOS, maintenance=(window,)), world=Trouble(300.0, 9e9)).play(399.0)

@@ -23,7 +23,7 @@ from monitor import logs
 from monitor.app import Daemon
 from tests.crash.story import Stage, a_stage, clock_at, wrongs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.delivery_faults, pytest.mark.slow, pytest.mark.timeout(120)]
 
 ROOM = "size=4m"
 LOCKER = """

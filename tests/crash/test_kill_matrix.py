@@ -20,7 +20,7 @@ import pytest
 from tests.crash.site import Site, a_site
 from tests.crash.story import a_stage, arrivals, wrongs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.delivery_faults, pytest.mark.slow, pytest.mark.timeout(180)]
 
 AT_ONCE = 3
 """Stories played beside each other; each mostly waits."""
@@ -29,6 +29,7 @@ EVENT = (
     "engine/decided",
     "change/begin",
     "change/insert incidents",
+    "change/select deliveries",
     "change/insert incident_events",
     "change/insert deliveries",
     "change/insert engine_state",

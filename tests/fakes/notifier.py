@@ -52,5 +52,5 @@ class FakeDeliverySink(DeliverySink):
         self.heard: list[tuple[str, type[Result]]] = []
 
     @override
-    def delivered(self, notifier: str, result: Result) -> None:
-        self.heard.append((notifier, type(result)))
+    def delivered(self, delivery: Delivery, result: Result) -> None:
+        self.heard.append((delivery.notifier, type(result)))

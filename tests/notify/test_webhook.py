@@ -551,7 +551,7 @@ async def deliver(
 
     class Bell(FakeDeliverySink):
         @override
-        def delivered(self, notifier: str, result: Result) -> None:
+        def delivered(self, delivery: Delivery, result: Result) -> None:
             settled.set()
 
     courier = Courier(outbox, notifiers, clock, AtOnce(), DeliveryPolicy(), Bell())

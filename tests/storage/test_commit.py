@@ -8,9 +8,9 @@ from sqlalchemy import Executable, Table, func, select
 from monitor.core.effects import Rejudged, StateChanged
 from monitor.core.incident import EventType, IncidentPhase, State
 from monitor.core.outcome import Outcome
-from monitor.pipeline import Change, Envelope, Posting
+from monitor.pipeline import Change, Envelope, Posting, Told
 from monitor.storage.batch import Batch
-from monitor.storage.commit import SLICE, commit
+from monitor.storage.commit import SLICE, commit, last_of_lines
 from monitor.storage.database import Database, StorageError
 from monitor.storage.rows import run_row
 from monitor.storage.tables import (
@@ -183,3 +183,83 @@ async def test_care_does_not_take_a_full_disk_for_an_impossible_run(database: Da
     assert await count(database, runs) == 0
     assert await commit(database, "local", batch, careful=True) == 0
     assert await count(database, runs) == 1000
+
+
+# ---------------------------------------------------------------- who was told
+
+
+def meant(kind: EventType, number: int, *, optional: bool = False, **told: Told) -> Posting:
+    """An event of the one incident, for notifiers that were last told this."""
+    incident = an_incident()
+    return Posting(
+        event=an_event(kind, incident, id=f"{incident.id}-{number}"),
+        envelopes=tuple(
+            Envelope(notifier=name, body=b"{}", told=last) for name, last in told.items()
+        ),
+        optional=optional,
+    )
+
+
+async def outcome(database: Database, *postings: Posting) -> list[tuple[str, str]]:
+    """Notifier and type of what is in the outbox once `postings` are written, one by one."""
+    for posting in postings:
+        await commit(database, "local", a_batch(Change(postings=(posting,))), careful=False)
+    question = select(deliveries.c.notifier, deliveries.c.type).order_by(deliveries.c.id)
+    return await values(database, question)
+
+
+OPENED, CLOSED, REOPENED = EventType.OPENED, EventType.CLOSED, EventType.REOPENED
+
+
+async def test_a_close_goes_to_those_who_were_told(database: Database) -> None:
+    assert await outcome(
+        database,
+        meant(OPENED, 1, chat=Told.NOTHING),
+        meant(EventType.UPDATED, 2, chat=Told.OPEN, page=Told.OPEN),
+        meant(CLOSED, 3, chat=Told.OPEN, page=Told.OPEN),
+    ) == [("chat", "incident.opened"), ("chat", "incident.updated"), ("chat", "incident.closed")]
+
+
+async def test_who_is_told_late_is_told_all_from_then_on(database: Database) -> None:
+    assert await outcome(
+        database,
+        meant(OPENED, 1),
+        meant(OPENED, 2, page=Told.NOTHING),
+        meant(OPENED, 3, page=Told.NOTHING),
+        meant(CLOSED, 4, page=Told.OPEN),
+        meant(CLOSED, 5, page=Told.OPEN),
+        meant(REOPENED, 6, page=Told.CLOSED, chat=Told.CLOSED),
+    ) == [("page", "incident.opened"), ("page", "incident.closed"), ("page", "incident.reopened")]
+
+
+async def test_what_is_told_within_one_batch_counts_for_what_follows_in_it(
+    database: Database,
+) -> None:
+    batch = a_batch(
+        Change(
+            postings=(
+                meant(OPENED, 1, chat=Told.NOTHING),
+                meant(CLOSED, 2, chat=Told.OPEN),
+                meant(REOPENED, 3, chat=Told.CLOSED),
+            )
+        )
+    )
+    for _ in range(2):  # twice: the same batch, as after a commit that failed half-way
+        await commit(database, "local", batch, careful=False)
+    assert await count(database, deliveries) == 3
+
+
+async def test_an_optional_event_that_nobody_is_to_hear_is_not_kept(database: Database) -> None:
+    late = meant(OPENED, 2, optional=True, chat=Told.NOTHING)
+    await outcome(database, meant(OPENED, 1, chat=Told.NOTHING), late)
+    assert await count(database, incident_events) == 1
+    await outcome(database, meant(OPENED, 3, chat=Told.NOTHING))
+    assert await count(database, incident_events) == 2
+
+
+async def test_another_vantage_s_deliveries_say_nothing_of_ours(database: Database) -> None:
+    opened = meant(OPENED, 1, chat=Told.NOTHING)
+    await commit(database, "elsewhere", a_batch(Change(postings=(opened,))), careful=False)
+    (row,) = await values(database, last_of_lines("local", [an_incident().id]))
+    assert row[:3] == (an_incident().id, "chat", "incident.opened")
+    assert await values(database, last_of_lines("elsewhere", [an_incident().id])) == []

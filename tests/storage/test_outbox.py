@@ -12,7 +12,7 @@ import pytest
 
 from monitor.core.incident import EventType, Incident
 from monitor.delivery import Delivered, Delivery, GiveUp, Outbox, Retry
-from monitor.pipeline import Change, Envelope, Posting
+from monitor.pipeline import Change, Envelope, LastTold, Posting, Told
 from monitor.storage.database import Database, StorageError, open_database
 from monitor.storage.outbox import ERROR_CHARS_MAX, SqlOutbox
 from monitor.storage.store import Store
@@ -304,3 +304,23 @@ async def test_a_database_that_is_held_by_another_raises_and_loses_nothing(
             other.execute("ROLLBACK")
         await outbox.settle(delivery, Delivered(), NOON, None)
         assert await outbox.pending("oncall") == (0, None)
+
+
+# ---------------------------------------------------------------- what each was told last
+
+
+async def test_what_each_notifier_was_told_last_of_each_incident(
+    store: Store, outbox: SqlOutbox
+) -> None:
+    announce(store, "e1", API, "oncall", "chat")
+    announce(store, "e2", CONSOLE, "oncall", at=seconds(5))
+    await store.flush()
+    await outbox.settle(await taken(outbox), Delivered(), NOON, None)
+    told = await outbox.told([API.id, CONSOLE.id, "unknown"])
+    assert told == {
+        API.id: {
+            "oncall": LastTold(told=Told.OPEN, at=NOON, waiting=False),
+            "chat": LastTold(told=Told.OPEN, at=NOON, waiting=True),
+        },
+        CONSOLE.id: {"oncall": LastTold(told=Told.OPEN, at=seconds(5), waiting=True)},
+    }

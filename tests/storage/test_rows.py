@@ -5,7 +5,7 @@ import pytest
 from monitor.core.effects import Judged
 from monitor.core.observation import Origin, Timings
 from monitor.core.outcome import Outcome
-from monitor.pipeline import Envelope, Posting
+from monitor.pipeline import Envelope
 from monitor.storage.rows import (
     RUN_COLUMNS,
     delivery_values,
@@ -79,11 +79,8 @@ def test_ids_with_wrong_bytes_become_storable() -> None:
 
 def test_an_event_goes_to_each_notifier_in_the_line_of_its_incident() -> None:
     event = an_event()
-    posting = Posting(
-        event=event,
-        envelopes=(Envelope(notifier="oncall", body=b"1"), Envelope(notifier="chat", body=b"2")),
-    )
-    rows = list(delivery_values(posting))
+    envelopes = (Envelope(notifier="oncall", body=b"1"), Envelope(notifier="chat", body=b"2"))
+    rows = list(delivery_values(event, envelopes))
     assert event.incident is not None
     assert [(row["notifier"], row["body"], row["line"]) for row in rows] == [
         ("oncall", b"1", event.incident.id),
@@ -92,8 +89,8 @@ def test_an_event_goes_to_each_notifier_in_the_line_of_its_incident() -> None:
 
 
 def test_every_row_names_columns_that_exist() -> None:
-    posting = Posting(event=an_event(), envelopes=(Envelope(notifier="oncall", body=b"1"),))
+    envelope = Envelope(notifier="oncall", body=b"1")
     assert set(RUN_COLUMNS) == set(runs.c.keys()) - {"id"}
     assert set(incident_values(an_incident())) == set(incidents.c.keys())
     assert set(event_values(an_event())) == set(incident_events.c.keys())
-    assert set(next(delivery_values(posting))) <= set(deliveries.c.keys())
+    assert set(next(delivery_values(an_event(), [envelope]))) <= set(deliveries.c.keys())

@@ -13,7 +13,7 @@ from monitor.core.rollup import ComponentSums, Period, ProbeSums
 from monitor.metrics import Backlog, Metrics
 from monitor.web import Health, PastRun
 from monitor.web.shapes import row_of
-from tests.factories import a_status_view
+from tests.factories import NOON, a_status_view
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,19 @@ class FakeStore:
     queued_runs: int = 0
     queued_changes: int = 0
     dropped_runs: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeMute:
+    """A component that is muted until noon."""
+
+    component: str = "api"
+    reason: str = "<b>known</b>"
+    author: str = "ann"
+    ends_at: datetime = NOON
+
+
+A_MUTE = FakeMute()
 
 
 class FakeDaemon:

@@ -32,7 +32,7 @@ from tests.factories import (
     an_incident,
 )
 from tests.web.conftest import Start
-from tests.web.fakes import FakeDaemon, FakePast
+from tests.web.fakes import A_MUTE, FakeDaemon, FakePast
 from tests.web.golden import assert_golden
 
 
@@ -78,6 +78,21 @@ async def test_status_tells_everything_of_now(
     an_outage(daemon)
     document = await get(client, f"{await start()}/api/v1/status")
     assert_golden("status", document)
+
+
+async def test_what_is_muted_is_told_with_its_author_and_end(
+    start: Start, client: aiohttp.ClientSession
+) -> None:
+    url = await start(mutes=lambda: (A_MUTE,))
+    document = await get(client, f"{url}/api/v1/status")
+    assert document["mutes"] == [
+        {
+            "component": "api",
+            "until": "2026-04-28T12:00:00.000Z",
+            "reason": "<b>known</b>",
+            "author": "ann",
+        }
+    ]
 
 
 async def test_components_and_one_of_them(

@@ -45,7 +45,7 @@ from tests.factories import (
     an_observation,
 )
 from tests.web.conftest import Start
-from tests.web.fakes import FakeDaemon, FakePast
+from tests.web.fakes import A_MUTE, FakeDaemon, FakePast
 
 HOSTILE = (
     "</title></script><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -123,6 +123,12 @@ def an_outage(daemon: FakeDaemon) -> None:
         ),
         open_incidents=(incident,),
     )
+
+
+async def test_the_page_says_what_is_muted(start: Start, client: aiohttp.ClientSession) -> None:
+    page = await fetch(client, f"{await start(mutes=lambda: (A_MUTE,))}/")
+    assert "api is muted until" in page.text
+    assert "by ann: <b>known</b>. Nothing new is announced of it." in page.text
 
 
 async def test_the_page_says_how_everything_is(start: Start, client: aiohttp.ClientSession) -> None:
