@@ -22,6 +22,7 @@ COMMANDS = (
     "simulate",
     "backtest",
     "export-runs",
+    "incidents",
     "schema",
     "health",
 )

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from monitor.core.incident import Event, Evidence, Incident, Tally
+from monitor.core.incident import Event, Evidence, Incident, Interval, Tally
 
 BODY_BYTES_MAX = 20_000
 """Size of a whole document."""
@@ -100,8 +100,10 @@ def _incident(event: Event, incident: Incident, external_url: str) -> Document:
             for impact in incident.components[:COMPONENTS_MAX]
         ],
         "started_at": timestamp(incident.started_at),
+        "started_between": _interval(incident.started_between),
         "opened_at": timestamp(incident.opened_at),
         "recovered_at": _maybe(incident.recovered_at),
+        "recovered_between": _interval(incident.recovered_between),
         "closed_at": _maybe(incident.closed_at),
         "duration_seconds": _duration(event, incident),
         "evidence": _evidence(incident.evidence),
@@ -184,6 +186,15 @@ def _maybe_text(value: str | None) -> str | None:
 
 def _maybe(at: datetime | None) -> str | None:
     return None if at is None else timestamp(at)
+
+
+def _interval(interval: Interval | None) -> Document | None:
+    if interval is None:
+        return None
+    return {
+        "earliest": timestamp(interval.earliest),
+        "latest": timestamp(interval.latest),
+    }
 
 
 def _number(value: float) -> float | None:

@@ -116,17 +116,11 @@ async def incidents(request: web.Request) -> web.Response:
 
 
 async def incident(request: web.Request) -> web.Response:
-    """One incident with what was announced of it."""
+    """One incident with what was announced of it, and its story."""
     deps = request.app[DEPS]
     row = await find_incident(deps, request.match_info["id"])
-    shapes = _shapes(deps)
     events = await deps.incidents.events_of(row.id)
-    return tagged_response(
-        {
-            **shapes.incident(row, deps.status.status().at),
-            "events": [shapes.event(event) for event in events],
-        }
-    )
+    return tagged_response(_shapes(deps).incident_detail(row, events, deps.status.status().at))
 
 
 async def probes(request: web.Request) -> web.Response:

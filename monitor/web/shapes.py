@@ -7,7 +7,7 @@ An incident has the fields that its events have, named the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,10 +21,11 @@ from monitor.core.effects import (
     ProbeView,
     StatusView,
 )
-from monitor.core.incident import Event, Evidence, Impact, Incident, Note, Tally
+from monitor.core.incident import Event, Evidence, Impact, Incident, Interval, Note, Tally
 from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome, counts_as, fault_of
 from monitor.core.plan import ComponentPlan, ProbePlan
+from monitor.core.story import story
 from monitor.web import words
 from monitor.web.ports import PastRun
 from monitor.web.words import timestamp
@@ -157,8 +158,10 @@ class Shapes:
             "deepest_good": incident.deepest_good.value if incident.deepest_good else None,
             "components": [_impact(impact) for impact in incident.components],
             "started_at": timestamp(incident.started_at),
+            "started_between": _interval(incident.started_between),
             "opened_at": timestamp(incident.opened_at),
             "recovered_at": _maybe(incident.recovered_at),
+            "recovered_between": _interval(incident.recovered_between),
             "closed_at": _maybe(incident.closed_at),
             "duration_seconds": round(duration, 3),
             "reopens": incident.reopens,
@@ -170,6 +173,25 @@ class Shapes:
                 "self": self._link("incidents", incident.id),
                 "api": self._link("api", "v1", "incidents", incident.id),
             },
+        }
+
+    def incident_detail(
+        self, incident: Incident, events: Sequence[Event], now: datetime
+    ) -> Document:
+        """An incident with what was announced of it, and its story in order of time."""
+        return {
+            **self.incident(incident, now),
+            "events": [self.event(event) for event in events],
+            "story": [
+                {
+                    "at": timestamp(line.at),
+                    "what": line.what,
+                    "text": line.text,
+                    "reason": line.reason.value if line.reason else None,
+                    "told": line.told,
+                }
+                for line in story(incident, events)
+            ],
         }
 
     def event(self, event: Event) -> Document:
@@ -240,6 +262,15 @@ def _depth(depth: DepthView) -> Document:
         "probes": depth.probes,
         "runs": depth.runs,
         "bad": depth.bad,
+    }
+
+
+def _interval(interval: Interval | None) -> Document | None:
+    if interval is None:
+        return None
+    return {
+        "earliest": timestamp(interval.earliest),
+        "latest": timestamp(interval.latest),
     }
 
 
