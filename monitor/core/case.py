@@ -13,6 +13,7 @@ from monitor.core.incident import (
     Happening,
     Impact,
     Incident,
+    Interval,
     Note,
     Reason,
     SeverityLevel,
@@ -20,6 +21,7 @@ from monitor.core.incident import (
     noted,
 )
 from monitor.core.moment import Moment
+from monitor.core.onset import Estimate
 from monitor.core.outcome import Depth, Outcome
 from monitor.core.standing import Signal, Stage
 from monitor.core.transition import Source, Transition
@@ -48,7 +50,9 @@ class Member:
         since: since when.
         worst: the worst that it was.
         joined_at: when it was decided that it is touched.
-        recovered: end of its impact, by the wall clock.
+        began, began_between: estimated start of its impact, by the wall clock, and how sure that
+            is; of its first impact where it came back, and None where that is not known any more.
+        recovered, recovered_between: estimated end of its impact, and how sure that is.
         cause: the commonest bad outcome of its runs, where they are not counted any more.
         depth, deepest_good, family, onset, probes, culprits: as in the transition.
     """
@@ -64,7 +68,10 @@ class Member:
     deepest_good: Depth | None = None
     family: str | None = None
     onset: float
+    began: datetime | None = None
+    began_between: Interval | None = None
     recovered: datetime | None = None
+    recovered_between: Interval | None = None
     probes: tuple[str, ...] = ()
     culprits: tuple[str, ...] = ()
     cause: Outcome | None = None
@@ -91,34 +98,62 @@ def member_after(step: Transition, old: Member | None, now: Moment) -> Member:
     state = step.state
     if stage is Stage.CALM:
         state = State.DEGRADED_PERFORMANCE if slow else State.OPERATIONAL
-    began = now.wall_at(step.onset) if step.signal is Signal.BREACH else now.wall
+    began, began_between = _began(step, old, now)
+    recovered, recovered_between = _recovered(step, old, now)
+    changed = now.wall
+    if step.signal is Signal.BREACH:
+        changed = now.wall_at(step.onset if step.began is None else step.began.at)
     known = old is not None and old.active
     return Member(
         component=step.component,
         stage=stage,
         slow=slow,
         state=state,
-        since=old.since if old is not None and old.state is state else began,
+        since=old.since if old is not None and old.state is state else changed,
         worst=state if old is None else worst_of((old.worst, state)),
         joined_at=old.joined_at if old is not None and known else now.wall,
         depth=step.depth,
         deepest_good=step.deepest_good if old is None else step.deepest_good or old.deepest_good,
         family=step.family,
         onset=step.onset,
-        recovered=_recovered(step, old, now),
+        began=began,
+        began_between=began_between,
+        recovered=recovered,
+        recovered_between=recovered_between,
         probes=step.probes,
         culprits=step.culprits,
         cause=None if old is None else old.cause,
     )
 
 
-def _recovered(step: Transition, old: Member | None, now: Moment) -> datetime | None:
-    """Once decided it stays: the clocks may have moved since."""
+def _began(
+    step: Transition, old: Member | None, now: Moment
+) -> tuple[datetime | None, Interval | None]:
+    """The start of its first impact: the newest estimate of it."""
+    if step.signal is Signal.BREACH and old is not None:
+        return old.began, old.began_between  # it came back
+    if step.began is not None:
+        return now.wall_at(step.began.at), _between(step.began, now)
+    if old is None:
+        return now.wall_at(step.onset), None
+    return old.began, old.began_between
+
+
+def _recovered(
+    step: Transition, old: Member | None, now: Moment
+) -> tuple[datetime | None, Interval | None]:
+    """The end of its impact. Once decided it stays: the clocks may have moved since."""
     if step.recovered is None:
-        return None
-    if step.signal is Signal.GOOD_STREAK or old is None:
-        return now.wall_at(step.recovered)
-    return old.recovered
+        return None, None
+    if step.ended is not None:
+        return now.wall_at(step.ended.at), _between(step.ended, now)
+    if step.signal is Signal.GOOD_STREAK or old is None or old.recovered is None:
+        return now.wall_at(step.recovered), None
+    return old.recovered, old.recovered_between
+
+
+def _between(estimate: Estimate, now: Moment) -> Interval:
+    return Interval(earliest=now.wall_at(estimate.earliest), latest=now.wall_at(estimate.latest))
 
 
 def worst_of(states: tuple[State, ...]) -> State:

@@ -206,8 +206,6 @@ class Correlator:
                 case.onset = case.joined = step.onset
             case.joined = max(case.joined, step.onset)
             case.proven = case.proven or step.proven
-            began = now.wall_at(step.onset)
-            case.incident = replace(case.incident, started_at=min(case.incident.started_at, began))
         if step.signal in (Signal.WIDENED, Signal.CHANGED):
             case.changed = step.sentence
         others = case.closed is None and any(m.component != step.component for m in case.active)

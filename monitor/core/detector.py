@@ -36,6 +36,7 @@ from dataclasses import replace
 from typing import Any
 
 from monitor.core.closing import SLIP_MAX, clean, recovery, relapse, silent
+from monitor.core.dating import began, ended
 from monitor.core.family import dead_family, members
 from monitor.core.incident import Reason, State
 from monitor.core.moment import Moment
@@ -78,6 +79,8 @@ class Detector:
         self._maintenance = maintenance
         self._heard: dict[str, float] = {}
         self._rest: dict[tuple[str, ...], tuple[Pool, ...]] = {}
+
+    # ------------------------------------------------------------ what comes in
 
     def heard(self, probe: str, started: float) -> None:
         """A run of `probe` ended with an answer of some kind, usable or not."""
@@ -309,6 +312,7 @@ class Detector:
         proven: bool = True,
     ) -> Transition:
         standing = self.standing
+        pool = self.deciding if self.pools else None
         return Transition(
             component=self.component.name,
             signal=signal,
@@ -320,7 +324,9 @@ class Detector:
             family=standing.family,
             onset=standing.onset,
             recovered=standing.recovered,
-            probes=self.deciding.names if self.pools else (),
+            began=began(signal, standing, pool, self._windows) if pool else None,
+            ended=ended(signal, standing, pool, self._windows) if pool else None,
+            probes=pool.names if pool else (),
             culprits=standing.culprits,
             proven=proven,
         )

@@ -39,6 +39,7 @@ from monitor.core.judging import Judge
 from monitor.core.moment import Moment
 from monitor.core.notices import Notices
 from monitor.core.observation import Observation, Origin
+from monitor.core.onset import REACH
 from monitor.core.outcome import Counts
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
@@ -73,7 +74,8 @@ class Engine:
         self._policy = policy
         self._boot = boot
         self._windows = Windows(
-            (probe.name for probe in plan.probes), max(longest, 2 * policy.close.window) + 60.0
+            (probe.name for probe in plan.probes),
+            max(longest, 2 * policy.close.window, REACH) + 60.0,
         )
         self._guard = ControlGuard((control.name for control in plan.controls), policy.guard)
         self._judge = Judge(plan, policy, self._guard, self._windows)
@@ -229,6 +231,8 @@ class Engine:
     def _told(self, effects: list[Effect]) -> list[Effect]:
         """Add the change of cadence that comes with it."""
         return [*effects, *self._cadences.changes()] if effects else effects
+
+    # ------------------------------------------------------------ time and states
 
     def _watch_clocks(self, now: Moment) -> None:
         """Wall against monotonic time: after a jump or a sleep the windows mean nothing."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
-from monitor.core.case import Case
+from monitor.core.case import Case, Member
 from monitor.core.effects import Announce, Effect, Revise
 from monitor.core.incident import (
     Event,
@@ -14,6 +15,7 @@ from monitor.core.incident import (
     Happening,
     Incident,
     IncidentPhase,
+    Interval,
     Reason,
     SeverityLevel,
     State,
@@ -79,7 +81,9 @@ class Teller:
         for impact in impacts:
             if impact.state is not State.OPERATIONAL:
                 severity = worse(severity, severity_of(impact.state))
-        ends = [m.recovered for m in case.members.values() if m.recovered is not None]
+        began, began_between = _first(case)
+        ends = [m for m in case.members.values() if m.recovered is not None]
+        last = max(ends, key=_end) if ends and _over(case) else None
         return replace(
             before,
             severity=severity,
@@ -89,7 +93,10 @@ class Teller:
             reason=why[0],
             explanation=why[1],
             components=impacts,
-            recovered_at=max(ends) if ends and _over(case) else None,
+            started_at=began,
+            started_between=began_between,
+            recovered_at=None if last is None else last.recovered,
+            recovered_between=None if last is None else last.recovered_between,
             evidence=case.totals.evidence(now.mono - case.onset, self._depths),
             model=case.model,
         )
@@ -293,6 +300,29 @@ class Teller:
             incident=incident,
         )
         return [Announce(event=told)]
+
+
+def _first(case: Case) -> tuple[datetime, Interval | None]:
+    """When the impact began on the component that it hit first, and how sure that is.
+
+    What was on record before anybody remembered its members stays, unless one is earlier.
+    """
+    known = [member for member in case.members.values() if member.began is not None]
+    begun = case.incident.started_at, case.incident.started_between
+    if not known:
+        return begun
+    first = min(known, key=_start)
+    if len(known) < len(case.members) and begun[0] <= _start(first):
+        return begun
+    return _start(first), first.began_between
+
+
+def _start(member: Member) -> datetime:
+    return member.began or member.joined_at
+
+
+def _end(member: Member) -> datetime:
+    return member.recovered or member.joined_at
 
 
 def _why(case: Case) -> Why:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from monitor.core.incident import Reason, State
+from monitor.core.onset import Estimate
 from monitor.core.outcome import Depth
 from monitor.core.standing import Signal
 
@@ -36,6 +37,8 @@ class Transition:
         family: the one family of models that is dead.
         onset: start of the impact.
         recovered: its end, as far as can be told.
+        began: the estimate of its start; None where the one before it holds.
+        ended: the estimate of its end; None while it lasts, and where there is none.
         probes: the pool that decides.
         culprits: the probes that gave the bad runs.
         proven: an answer or a connection proves that the path to the vendor works.
@@ -52,6 +55,8 @@ class Transition:
     family: str | None = None
     onset: float
     recovered: float | None = None
+    began: Estimate | None = None
+    ended: Estimate | None = None
     probes: tuple[str, ...] = ()
     culprits: tuple[str, ...] = ()
     proven: bool = True

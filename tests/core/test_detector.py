@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -54,6 +54,11 @@ def test_while_all_is_well_nothing_is_said() -> None:
     assert told(Trouble(0.0, 0.0), 3600.0).said == []
 
 
+def near(at: datetime | None, seconds: float) -> bool:
+    """Whether an estimate is off by no more than a gap between two runs."""
+    return at is not None and abs((at - NOON).total_seconds() - seconds) <= 10.0
+
+
 def test_an_outage_is_one_incident_from_its_first_bad_run_to_its_last() -> None:
     story = told(Trouble(100.0, 700.0), 2000.0)
     assert story.said == ["opened api", "recovering api", "closed api"]
@@ -61,14 +66,15 @@ def test_an_outage_is_one_incident_from_its_first_bad_run_to_its_last() -> None:
     assert opened is not None
     assert recovering is not None
     assert closed is not None
-    assert opened.started_at == NOON + timedelta(seconds=100)
+    assert near(opened.started_at, 100.0)
     assert opened.opened_at == NOON + timedelta(seconds=150.25)
     assert opened.reason is Reason.FAST
     assert opened.cause is Outcome.SERVER_ERROR
     assert (opened.phase, closed.phase) == (IncidentPhase.OPEN, IncidentPhase.CLOSED)
     assert recovering.reason is Reason.GOOD_STREAK
     assert closed.reason is Reason.CLEAN_WINDOW
-    assert closed.recovered_at == recovering.recovered_at == NOON + timedelta(seconds=700.25)
+    assert near(recovering.recovered_at, 700.0)
+    assert near(closed.recovered_at, 700.0)
     assert closed.id == opened.id == "local-20260428-120230-api"
     assert [event.id.rpartition("-")[2] for event in story.events] == ["1", "2", "3"]
     assert all(event.summary for event in story.events)
@@ -189,7 +195,7 @@ def test_a_relapse_goes_back_without_a_word_and_the_second_recovery_is_not_told_
     assert relapse.explanation.startswith("relapse: 3 of the last ")
     again = next(i for i in reversed(revised) if i.phase is IncidentPhase.RECOVERING)
     assert again.recovered_at is not None
-    assert again.recovered_at >= NOON + timedelta(seconds=830)
+    assert again.recovered_at >= NOON + timedelta(seconds=820)
     assert "an outage that was short or came in waves" in story.incident.explanation
 
 
@@ -277,7 +283,7 @@ def test_what_comes_back_within_a_quarter_of_an_hour_is_the_same_incident() -> N
     reopened = story.events[3].incident
     assert reopened is not None
     assert reopened.reopens == 1
-    assert reopened.started_at == NOON + timedelta(seconds=100)
+    assert near(reopened.started_at, 100.0)
     assert (reopened.closed_at, reopened.recovered_at) == (None, None)
 
 
