@@ -34,6 +34,7 @@ from monitor.core.effects import Effect
 from monitor.core.incident import EventType, Happening, Incident, Reason, State
 from monitor.core.moment import Moment
 from monitor.core.orphans import case_of, standing_of
+from monitor.core.outcome import Outcome
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.core.standing import Signal, Stage
@@ -172,7 +173,7 @@ class Correlator:
         if step.source is Source.LATENCY:
             if case is not None and step.component in case.names:
                 return None
-            return self._begin(step, now)
+            return self._slow_too(step) or self._begin(step, now)
         return case or self._joined(step) or self._reopened(step) or self._begin(step, now)
 
     def _joined(self, step: Transition) -> Case | None:
@@ -188,6 +189,15 @@ class Correlator:
             if near and (case.wide or families):
                 return case
         return None
+
+    def _slow_too(self, step: Transition) -> Case | None:
+        """One of slowness alone that the same probes tell of, or that closed a short while ago."""
+        for case in self.cases:
+            slow = case.closed is None and all(m.stage is Stage.CALM for m in case.active)
+            if slow and case.culprits & set(step.culprits):
+                return case
+        over = (c for c in self.cases if c.closed is not None and c.incident.cause is Outcome.SLOW)
+        return next((case for case in over if step.component in case.members), None)
 
     def _reopened(self, step: Transition) -> Case | None:
         """One that closed a short while ago; which are kept no longer than they may reopen."""

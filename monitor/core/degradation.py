@@ -1,4 +1,4 @@
-"""From slow probes to steps of a component: when it becomes degraded, and when it is well again.
+"""From slow probes to transitions: when a component becomes degraded, and when it is well again.
 
 The two ends differ on purpose. It begins when enough probes have been slow for long enough
 (`latency.degraded`); it ends when every probe that was slow meanwhile has been heard and is not,
@@ -13,34 +13,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.core.codec import from_plain, to_plain
+from monitor.core.incident import Reason, State
 from monitor.core.latency import LatencyWatch
+from monitor.core.plan import Plan
 from monitor.core.policy import Latency
+from monitor.core.standing import Signal
+from monitor.core.transition import Source, Transition
 
 GIVEN_UP_AFTER = 3600.0
 """Seconds without a word from its slow probes after which a degradation ends."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A component became degraded, or is so no longer. Times are monotonic seconds.
-
-    Attributes:
-        component: which.
-        begins: whether it became degraded.
-        sentence: why, with the numbers, to recompute it by hand.
-        since: start of the impact.
-        until: its end; None while it lasts, and where nobody can tell.
-        probes: the slow probes.
-        heard: False where it ends because nothing was heard any more.
-    """
-
-    component: str
-    begins: bool
-    sentence: str
-    since: float
-    until: float | None = None
-    probes: tuple[str, ...]
-    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,23 +42,24 @@ class _Spell:
 
 
 class Degradations:
-    """Which components are degraded."""
+    """Which components are degraded. Times are monotonic seconds."""
 
-    def __init__(self, watch: LatencyWatch, components: Collection[str], policy: Latency) -> None:
-        """None is."""
+    def __init__(self, watch: LatencyWatch, plan: Plan, policy: Latency) -> None:
+        """None is; `watch` knows what is slow."""
         self._watch = watch
-        self._components = tuple(components)
+        self._components = tuple(component.name for component in plan.components)
+        self._depths = {probe.name: probe.depth for probe in plan.probes}
         self._policy = policy
         self._spells: dict[str, _Spell] = {}
 
     @property
-    def lasting(self) -> frozenset[str]:
-        """The components that are degraded."""
-        return frozenset(self._spells)
+    def quiet(self) -> bool:
+        """Whether time alone changes nothing: none is degraded, and no probe is slow."""
+        return not self._spells and self._watch.quiet
 
-    def tick(self, now: float, busy: Collection[str] = ()) -> list[Step]:
-        """Time has passed. None of `busy` becomes degraded: an outage lasts, or nothing is seen."""
-        steps: list[Step] = []
+    def tick(self, now: float, busy: Collection[str] = ()) -> list[Transition]:
+        """Time has passed. None of `busy` becomes degraded: an outage lasts, or work is planned."""
+        steps: list[Transition] = []
         for component in self._components:
             spell = self._spells.get(component)
             if spell is not None:
@@ -86,20 +68,17 @@ class Degradations:
                 steps += self._begin(component, now)
         return steps
 
-    def _begin(self, component: str, now: float) -> list[Step]:
+    def _begin(self, component: str, now: float) -> list[Transition]:
         found = self._watch.degraded(component, now)
         if not found:
             return []
         since = min(each.since for each in found)
-        probes = tuple(each.probe for each in found)
-        self._spells[component] = _Spell(since=since, probes=probes, heard=now)
-        why = "; ".join(each.sentence for each in found)
-        sentence = f"latency: {why}; for {now - since:.0f} s"
-        return [
-            Step(component=component, begins=True, sentence=sentence, since=since, probes=probes)
-        ]
+        spell = _Spell(since=since, probes=tuple(each.probe for each in found), heard=now)
+        self._spells[component] = spell
+        why = f"{'; '.join(each.sentence for each in found)}; for {now - since:.0f} s"
+        return [self._step(component, spell, (Signal.BREACH, Reason.LATENCY, why))]
 
-    def _go_on(self, component: str, spell: _Spell, now: float) -> list[Step]:
+    def _go_on(self, component: str, spell: _Spell, now: float) -> list[Transition]:
         slow = [each.probe for each in self._watch.slow(component, now)]
         if slow:
             probes = tuple(dict.fromkeys((*spell.probes, *slow)))
@@ -107,42 +86,56 @@ class Degradations:
             return []
         if not all(self._watch.cleared(probe, now) for probe in spell.probes):
             silence = now - spell.heard
-            self._spells[component] = replace(spell, clear=None)
+            spell = self._spells[component] = replace(spell, clear=None)
             if silence < GIVEN_UP_AFTER:
                 return []
-            return [self._end(component, spell, f"its slow probes are silent for {silence:.0f} s")]
+            why = f"its slow probes have been silent for {silence:.0f} s"
+            return [self._end(component, spell, (Signal.GONE, Reason.EVIDENCE_GONE, why))]
         clear = now if spell.clear is None else spell.clear
         spell = self._spells[component] = replace(spell, clear=clear, heard=now)
         if now - clear < self._policy.clear_after:
             return []
         why = f"no probe of it slow for {now - clear:.0f} s (needs {self._policy.clear_after:.0f})"
-        return [self._end(component, spell, why)]
+        return [self._end(component, spell, (Signal.CLEAN, Reason.CLEAN_WINDOW, why))]
 
-    def _end(self, component: str, spell: _Spell, why: str) -> Step:
+    def _end(self, component: str, spell: _Spell, why: tuple[Signal, Reason, str]) -> Transition:
         del self._spells[component]
-        return Step(
+        return self._step(component, spell, why)
+
+    def _step(self, component: str, spell: _Spell, why: tuple[Signal, Reason, str]) -> Transition:
+        signal, reason, sentence = why
+        begins = signal is Signal.BREACH
+        return Transition(
             component=component,
-            begins=False,
-            sentence=f"latency: {why}",
-            since=spell.since,
-            until=spell.clear,
+            signal=signal,
+            reason=reason,
+            sentence=f"latency: {sentence}",
+            state=State.DEGRADED_PERFORMANCE if begins else State.OPERATIONAL,
+            depth=min((self._depths[name] for name in spell.probes), key=lambda d: d.level),
+            onset=spell.since,
+            recovered=spell.clear,
             probes=spell.probes,
-            heard=spell.clear is not None,
+            culprits=spell.probes,
+            source=Source.LATENCY,
         )
 
-    def stopped(self, component: str) -> None:
-        """Its incident was ended otherwise: by hand, or by an outage that took the matter over."""
-        self._spells.pop(component, None)
+    def forget_times(self) -> None:
+        """The clocks jumped: nobody knows how old the last runs are."""
+        self._watch.forget_times()
 
     def snapshot(self) -> dict[str, Any]:
         """All that is remembered, as plain values."""
-        return {name: to_plain(spell) for name, spell in self._spells.items()}
+        return {
+            "spells": {name: to_plain(spell) for name, spell in self._spells.items()},
+            "watch": self._watch.snapshot(),
+        }
 
     def restore(self, saved: Mapping[str, Any], shift: float) -> None:
         """Take over a snapshot; `shift` seconds are added to its monotonic times."""
-        for name, value in saved.items():
+        self._watch.restore(saved["watch"], shift)
+        for name, value in saved["spells"].items():
             spell = from_plain(_Spell, value)
-            if name in self._components:
+            if name in self._components and self._depths.keys() >= set(spell.probes):
                 self._spells[name] = replace(
                     spell,
                     since=spell.since + shift,

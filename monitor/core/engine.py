@@ -22,6 +22,7 @@ from monitor.core.burst import BurstBudget
 from monitor.core.cadence import Cadences
 from monitor.core.codec import from_plain, to_plain
 from monitor.core.correlate import Correlator
+from monitor.core.degradation import Degradations
 from monitor.core.detector import Detector
 from monitor.core.effects import (
     Announce,
@@ -36,6 +37,7 @@ from monitor.core.effects import (
 from monitor.core.guard import ControlGuard
 from monitor.core.incident import EventType, Incident
 from monitor.core.judging import Judge
+from monitor.core.latency import LatencyWatch
 from monitor.core.moment import Moment
 from monitor.core.notices import Notices
 from monitor.core.observation import Observation, Origin
@@ -88,6 +90,8 @@ class Engine:
             for component in plan.components
         }
         self._correlator = Correlator(plan, policy, self._windows, self._detectors, describe)
+        self._latency = LatencyWatch(plan, policy.latency)
+        self._degradations = Degradations(self._latency, plan, policy.latency)
         self._probes = {probe.name: probe for probe in plan.probes}
         self._board = Board(
             plan, policy, self._windows, self._guard, self._detectors, self._correlator
@@ -115,6 +119,7 @@ class Engine:
             if observation.origin is Origin.BURST:
                 self._burst.ran(self._probes[observation.probe], observation.started)
             self._hear(judged)
+            self._latency.entered(judged)
         effects: list[Effect] = [judged]
         effects += self._enter(judged, now)
         for earlier in self._judge.key_doubts(now.mono):
@@ -130,6 +135,7 @@ class Engine:
     def control(self, result: ControlResult, now: Moment) -> tuple[Effect, ...]:
         """A control target has answered, or not."""
         self._guard.record(result)
+        self._latency.control(result)
         self._question.answered(result)
         effects: list[Effect] = []
         if not result.ok:
@@ -145,6 +151,7 @@ class Engine:
         detectors = self._detectors.values()
         if self._blind is None:
             steps = [step for detector in detectors for step in detector.tick(now)]
+            steps += self._degradations.tick(now.mono, self._busy(now))
             effects += self._decided(steps, now) + self._told(self._correlator.tick(now))
         else:
             steps = [step for detector in detectors for step in detector.given_up(now)]
@@ -162,7 +169,7 @@ class Engine:
         What keeps its own time, as a backtest does, may then `tick` as rarely as it likes.
         """
         calm = all(d.standing.stage is Stage.CALM for d in self._detectors.values())
-        calm = calm and not self._correlator.waiting
+        calm = calm and not self._correlator.waiting and self._degradations.quiet
         return calm and not self._held and self._guard.blind_reason() is None
 
     # ------------------------------------------------------------ one run
@@ -232,6 +239,15 @@ class Engine:
         """Add the change of cadence that comes with it."""
         return [*effects, *self._cadences.changes()] if effects else effects
 
+    def _busy(self, now: Moment) -> set[str]:
+        """The components that no slowness is told of: they fail, or work on them is planned."""
+        return {
+            name
+            for name, detector in self._detectors.items()
+            if detector.standing.stage is not Stage.CALM
+            or any(window.covers(name, now.wall) for window in self.plan.maintenance)
+        }
+
     # ------------------------------------------------------------ time and states
 
     def _watch_clocks(self, now: Moment) -> None:
@@ -257,6 +273,7 @@ class Engine:
         self._windows.clear()
         self._guard.forget_times()
         self._judge.forget_times()
+        self._degradations.forget_times()
         self._held.clear()
 
     def status(self, now: Moment) -> StatusView:
@@ -303,6 +320,7 @@ class Engine:
             "notices": self._notices.snapshot(),
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
             "cases": self._correlator.snapshot(),
+            "latency": self._degradations.snapshot(),
             "blind": self._blind,
             "board": self._board.snapshot(),
             "held": sorted(self._held),
@@ -352,6 +370,7 @@ class Engine:
                 self._detectors[name].restore(values, shift)
         for case in self._correlator.restore(saved["cases"], shift):
             self._orphans += self._correlator.abandon(case, now)
+        self._degradations.restore(saved["latency"], shift)
         self._cadences.settle()
         self._blind = saved["blind"]
         self._board.restore(saved["board"])

@@ -113,6 +113,11 @@ class LatencyWatch:
         pace = self._paces.get(probe)
         return pace is None or (pace.slow_since is None and pace.heard(now))
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no probe is slow."""
+        return all(pace.slow_since is None for pace in self._paces.values())
+
     def own_network(self, now: float) -> bool:
         """Whether half of the control targets or more are slow too."""
         slow = sum(

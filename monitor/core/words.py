@@ -117,9 +117,18 @@ def _worst(incident: Incident) -> str:
 
 def _counted(incident: Incident, *, lasting: bool) -> str:
     evidence = incident.evidence
+    if incident.cause is Outcome.SLOW:
+        return _slow(incident) if lasting else "right answers, but late ones"
     within = f" in {_span(timedelta(seconds=evidence.window_seconds))}" if lasting else ""
     share = _share(evidence, incident.cause)
     return f"{evidence.bad} of {evidence.runs} runs failed{within}, {share} with {incident.cause}"
+
+
+def _slow(incident: Incident) -> str:
+    """Slower than what: the numbers where they are the newest word."""
+    if incident.reason is not Reason.LATENCY:
+        return "answers take much longer than usual"
+    return incident.explanation.removeprefix("latency: ")
 
 
 def _share(evidence: Evidence, cause: Outcome) -> str:
