@@ -18,7 +18,7 @@ from monitor.cli._orders import Wanted, give
 from monitor.cli._shared import add_config, load_config, run_loop
 from monitor.clock import Clock, SystemClock
 from monitor.config.schema import Config
-from monitor.core.incident import Event, Evidence, Incident, Interval, ProviderNote, Tally
+from monitor.core.incident import Event, Evidence, Impact, Incident, Interval, ProviderNote, Tally
 from monitor.core.story import Line, story
 from monitor.refusal import Refusal
 from monitor.storage.database import StorageError, open_to_read
@@ -155,13 +155,17 @@ def print_story(incident: Incident, events: Sequence[Event], now: datetime, out:
     out.print("\ntimeline (UTC)", style="bold")
     lines = table("", "", "", header=False)
     for line in story(incident, events):
-        lines.add_row(f"{line.at:%H:%M:%S}", _mark(line), clean(line.text))
+        lines.add_row(f"{line.at:%H:%M:%S}", _mark(line), clean(_said(line)))
     out.print(lines)
     _print_evidence(incident.evidence, out)
 
 
 def _mark(line: Line) -> str:
-    return line.what.replace("_", " ")
+    return ("told: " if line.told else "") + line.what.replace("_", " ")
+
+
+def _said(line: Line) -> str:
+    return f"{line.component}: {line.text}" if line.component else line.text
 
 
 def _facts(incident: Incident, now: datetime) -> list[tuple[str, str]]:
@@ -171,7 +175,7 @@ def _facts(incident: Incident, now: datetime) -> list[tuple[str, str]]:
     good = f"; {incident.deepest_good} still worked" if incident.deepest_good else ""
     facts = [
         ("state", f"{incident.phase}, severity {incident.severity}"),
-        ("components", ", ".join(f"{i.component} ({i.state})" for i in incident.components)),
+        ("components", ", ".join(map(_impact, incident.components))),
         ("impact", f"{_moment(incident.started_at)} {until}, {span(lasted(incident, now))}"),
         ("", "; ".join(filter(None, (_between("began", began), _between("ended", ended))))),
         ("decided", _decided(incident)),
@@ -180,6 +184,12 @@ def _facts(incident: Incident, now: datetime) -> list[tuple[str, str]]:
         ("vendor", _vendor(incident.provider)),
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _impact(impact: Impact) -> str:
+    worst = impact.worst or impact.state
+    after = "" if worst is impact.state else f", at worst {worst}"
+    return f"{impact.component} ({impact.state}{after})"
 
 
 def _moment(at: datetime) -> str:

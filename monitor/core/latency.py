@@ -70,11 +70,11 @@ class LatencyWatch:
             control.name: Pace(plan.control_interval, policy) for control in plan.controls
         }
 
-    def entered(self, judged: Judged, first_token: float | None = None) -> None:
-        """A run ended; `first_token` is when its first token came, in seconds, for a stream."""
+    def entered(self, judged: Judged) -> None:
+        """A run ended."""
         seen = judged.observation
         if not seen.provisional and judged.verdict.counts is Counts.GOOD:
-            seconds = seen.seconds if first_token is None else first_token
+            seconds = seen.seconds if seen.first_token is None else seen.first_token
             self.add(seen.probe, seconds, seen.started, seen.at)
 
     def add(self, probe: str, seconds: float, started: float, at: datetime) -> None:

@@ -184,6 +184,7 @@ class Observation:
         output_tokens: tokens received.
         certificate_expires: end of validity of the server's certificate.
         ratelimits: what the vendor says remains, by kind of limit.
+        first_token: seconds from the start of the run to the first content of a streamed answer.
     """
 
     run_id: str
@@ -202,6 +203,7 @@ class Observation:
     output_tokens: int | None = None
     certificate_expires: datetime | None = None
     ratelimits: tuple[tuple[str, float], ...] = field(default=())
+    first_token: float | None = None
 
     @property
     def seconds(self) -> float:

@@ -20,9 +20,11 @@ class Line:
 
     Attributes:
         at: when it happened, or is estimated to have.
-        what: in one word: one of the words above, or the last part of an event's type.
+        what: in one word: one of the words above, a `Happening`, or the last part of an event's
+            type where something was announced.
         text: for people.
         reason: why, where it was a decision.
+        component: whom it is about; None for the incident as a whole.
         told: an event went out about it.
     """
 
@@ -30,21 +32,22 @@ class Line:
     what: str
     text: str
     reason: Reason | None = None
+    component: str | None = None
     told: bool = False
 
 
 def story(incident: Incident, events: Iterable[Event]) -> tuple[Line, ...]:
     """All that is known of `incident`, oldest first; `events` are those about it.
 
-    What was decided stands where it was decided. When the impact began and ended, and what the
-    vendor said, stand where they belong.
+    What was decided stands where it was decided, before what was told of it. When the impact began
+    and ended, and what the vendor said, stand where they belong.
     """
-    lines = [*_known(incident), *_told(events)]
+    lines = [*_known(incident), *_decided(incident), *_told(events)]
     return tuple(sorted(lines, key=lambda line: line.at))
 
 
 def _known(incident: Incident) -> Iterator[Line]:
-    """What no event tells at its moment."""
+    """What no decision tells at its moment."""
     text = f"the impact began, as estimated{_between(incident.started_between)}"
     yield Line(at=incident.started_at, what=IMPACT_BEGAN, text=text)
     if incident.evidence.samples:
@@ -62,6 +65,17 @@ def _known(incident: Incident) -> Iterator[Line]:
         yield Line(at=incident.recovered_at, what=IMPACT_ENDED, text=text)
 
 
+def _decided(incident: Incident) -> Iterator[Line]:
+    for note in incident.timeline:
+        yield Line(
+            at=note.at,
+            what=note.what.value,
+            text=note.sentence,
+            reason=note.reason,
+            component=note.component,
+        )
+
+
 def _told(events: Iterable[Event]) -> Iterator[Line]:
     for event in events:
         yield Line(
@@ -71,10 +85,6 @@ def _told(events: Iterable[Event]) -> Iterator[Line]:
             reason=event.reason,
             told=True,
         )
-        if event.incident is not None:
-            yield Line(
-                at=event.at, what="rule", text=event.incident.explanation, reason=event.reason
-            )
 
 
 def _between(interval: Interval | None) -> str:

@@ -188,6 +188,7 @@ class Shapes:
                     "what": line.what,
                     "text": line.text,
                     "reason": line.reason.value if line.reason else None,
+                    "component": line.component,
                     "told": line.told,
                 }
                 for line in story(incident, events)

@@ -16,11 +16,15 @@ from monitor.clock import SystemClock, VirtualClock
 from monitor.config.load import load
 from monitor.core.incident import (
     EventType,
+    Happening,
+    Impact,
     Incident,
     IncidentPhase,
     Interval,
+    Note,
     ProviderNote,
     Reason,
+    State,
     event_id,
 )
 from monitor.pipeline import Change, Posting
@@ -74,9 +78,22 @@ def an_old_one(opened_at: datetime = NOON) -> Incident:
     started = opened_at - timedelta(seconds=50)
     ended = opened_at + timedelta(minutes=78)
     second = timedelta(seconds=5)
+    note = Note(
+        at=opened_at,
+        what=Happening.OPENED,
+        reason=Reason.FAST,
+        sentence="fast: 9 of 12",
+        component="api",
+    )
+    well = Impact(
+        component="claude_code",
+        state=State.OPERATIONAL,
+        since=ended,
+        worst=State.MAJOR_OUTAGE,
+    )
     return an_incident(
-        "api",
-        "claude_code",
+        components=(*an_incident().components, well),
+        timeline=(note,),
         opened_at=opened_at,
         phase=IncidentPhase.CLOSED,
         recovered_at=ended,
@@ -177,7 +194,7 @@ def test_the_story_of_an_incident_fits_eighty_columns(
     assert lines[0] == incident.id
     flat = " ".join(text.split())
     for part in (
-        "components api (partial_outage), claude_code (partial_outage)",
+        "components api (partial_outage), claude_code (operational, at worst major_outage)",
         "impact 2026-04-28 11:59:10 to 2026-04-28 13:18:00, 1 h 18 min",
         "began between 11:59:05 and 11:59:15; ended between 13:17:55 and 13:18:05",
         "decided opened 12:00:00, 50 s after the start; closed 13:20:00; came back 2 times",
@@ -185,9 +202,10 @@ def test_the_story_of_an_incident_fits_eighty_columns(
         f"rule {incident.explanation}",
         "vendor posted 12:07:00, 7 min after our opening",
         "11:59:10 impact began the impact began, as estimated",
-        "12:00:00 opened Claude API: partial outage, valid keys are refused",
+        "12:00:00 opened api: fast: 9 of 12",
+        "12:00:00 told: opened Claude API: partial outage, valid keys are refused",
         "12:07:00 provider posted the vendor's page speaks of it: https://status.example/1",
-        "13:20:00 closed over",
+        "13:20:00 told: closed over",
         "evidence: 9 of 12 runs bad in 1 min",
         "probe api_models 6 5 (83%)",
         "outcome auth_error 9 9 (100%)",

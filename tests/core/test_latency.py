@@ -185,8 +185,10 @@ def test_a_stream_is_judged_by_its_first_token() -> None:
     watch = LatencyWatch(the_plan(), Latency())
     for turn in range(3 * 1440):
         at = NOON + timedelta(minutes=turn)
-        judged = a_judged("a", seconds=9.0, at=at, started=60.0 * turn, ended=60.0 * turn + 9.0)
-        watch.entered(judged, first_token=0.5)
+        started = 60.0 * turn
+        watch.entered(
+            a_judged("a", seconds=9.0, at=at, started=started, ended=started + 9.0, first_token=0.5)
+        )
     assert watch.usual("a") == pytest.approx(0.5, rel=0.2)
 
 

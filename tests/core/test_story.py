@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from monitor.core.incident import EventType, Incident, Interval, ProviderNote, Reason
+from monitor.core.incident import (
+    EventType,
+    Happening,
+    Incident,
+    Interval,
+    Note,
+    ProviderNote,
+    Reason,
+)
 from monitor.core.story import story
 from tests.factories import NOON, an_event, an_evidence, an_incident
 
@@ -26,7 +34,6 @@ def test_the_impact_begins_before_anybody_decides_that_it_has() -> None:
         "first_bad_run",
         "impact_began",
         "opened",
-        "rule",
     ]
 
 
@@ -35,10 +42,8 @@ def test_the_end_of_the_impact_stands_where_it_was_and_not_where_it_was_decided(
     over = replace(incident, recovered_at=incident.opened_at + MINUTE / 2)
     assert whats(over, EventType.OPENED, EventType.CLOSED)[2:] == [
         "opened",
-        "rule",
         "impact_ended",
         "closed",
-        "rule",
     ]
 
 
@@ -69,12 +74,20 @@ def test_what_the_vendor_said_stands_where_it_was_said() -> None:
         assert "provider_posted" not in whats(replace(incident, provider=silent))
 
 
-def test_a_decision_carries_its_reason_and_its_rule_and_that_it_was_told() -> None:
+def test_a_decision_stands_before_what_was_told_of_it_and_carries_its_reason() -> None:
     incident = an_incident()
+    note = Note(
+        at=incident.opened_at,
+        what=Happening.JOINED,
+        reason=Reason.FAST,
+        sentence="fast: 9 of 12 runs",
+        component="api",
+    )
     event = an_event(EventType.OPENED, incident)
-    told, rule = story(incident, [event])[2:]
+    decided, told = story(replace(incident, timeline=(note,)), [event])[2:]
+    assert (decided.what, decided.text, decided.component) == ("joined", note.sentence, "api")
+    assert (decided.reason, decided.told) == (Reason.FAST, False)
     assert (told.text, told.reason, told.told) == (event.summary, Reason.FAST, True)
-    assert (rule.text, rule.reason, rule.told) == (incident.explanation, Reason.FAST, False)
 
 
 def test_an_incident_without_samples_and_an_event_without_incident_have_their_lines() -> None:
