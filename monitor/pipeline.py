@@ -12,7 +12,7 @@ targets).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -28,9 +28,11 @@ from monitor.core.effects import (
     RequestBurst,
     Revise,
     SetCadence,
+    SightChanged,
     StateChanged,
 )
 from monitor.core.engine import Engine
+from monitor.core.history import of_host
 from monitor.core.incident import Event, Incident
 from monitor.core.moment import Moment
 from monitor.core.observation import (
@@ -249,7 +251,7 @@ class Pipeline:
         """Whatever must not be lost goes into one transaction, with the engine's memory."""
         events = [effect.event for effect in effects if isinstance(effect, Announce)]
         rejudged = tuple(effect for effect in effects if isinstance(effect, Rejudged))
-        states = tuple(effect for effect in effects if isinstance(effect, StateChanged))
+        states = tuple(_states(effects))
         newest = _newest(effects)
         if not (events or newest or rejudged or states):
             return
@@ -328,6 +330,15 @@ class Pipeline:
             self._watch.worst_since(start.mono), observation.ended - start.mono - plan.timeout
         )
         return replace(observation, at=start.wall, started=start.mono, loop_late=max(0.0, late))
+
+
+def _states(effects: Sequence[Effect]) -> Iterator[StateChanged]:
+    """The changes of state to store, those of this host's sight among them."""
+    for effect in effects:
+        if isinstance(effect, StateChanged):
+            yield effect
+        elif isinstance(effect, SightChanged):
+            yield of_host(sees=effect.sees, at=effect.at, reason=effect.reason)
 
 
 def _newest(effects: Sequence[Effect]) -> dict[str, Incident]:

@@ -21,9 +21,11 @@ from monitor.core.effects import (
     RequestBurst,
     Revise,
     SetCadence,
+    SightChanged,
     StateChanged,
 )
 from monitor.core.engine import Engine
+from monitor.core.history import of_host
 from monitor.core.incident import EventType, IncidentPhase, State
 from monitor.core.moment import Moment
 from monitor.core.observation import (
@@ -488,6 +490,14 @@ async def test_a_change_of_state_alone_is_told_and_stored() -> None:
     (change,) = stand.journal.changes
     assert change.states == (effect,)
     assert change.snapshot is not None
+
+
+async def test_what_this_host_does_not_see_is_stored_as_its_own_state() -> None:
+    stand = Stand()
+    at = stand.clock.now()
+    stand.pipeline.carry_out((SightChanged(sees=False, at=at, reason="no network"),))
+    (change,) = stand.journal.changes
+    assert change.states == (of_host(sees=False, at=at, reason="no network"),)
 
 
 # ---------------------------------------------------------------- time alone

@@ -53,6 +53,7 @@ async def recall(store: Store, plan: Plan, policy: Policy, clock: Clock) -> Engi
         except ValueError as error:
             log.warning("engine.snapshot_unusable", error=str(error))
             engine = Engine(plan, policy, boot)
+        engine.sight.missed(saved[0])
     stored = await store.runs_since(since)
     excluded = [run.run_id for run in stored if counts_as(run.outcome) is Counts.EXCLUDED]
     engine.remember(entries(stored, now), await store.proven_probes(), excluded)

@@ -46,6 +46,7 @@ from monitor.core.outcome import Counts
 from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.core.pools import pools_of
+from monitor.core.sight import Sight
 from monitor.core.standing import Stage
 from monitor.core.status import Board
 from monitor.core.transition import Transition
@@ -102,7 +103,7 @@ class Engine:
         self._question = ControlQuestion(self._guard, targets=bool(plan.controls), wait=wait)
         self._ticked: Moment | None = None
         self._cadences = Cadences(plan, policy, self._detectors)
-        self._blind: str | None = None
+        self.sight = Sight()
         self._orphans: list[Effect] = []
 
     # ------------------------------------------------------------ what comes in
@@ -146,12 +147,13 @@ class Engine:
 
     def tick(self, now: Moment) -> tuple[Effect, ...]:
         """Time has passed: about once a second."""
-        self._watch_clocks(now)
-        effects = self._look(now) + self._release(now)
+        effects: list[Effect] = [*self._watch_clocks(now)]
+        effects += self.sight.look(self._guard.blind_reason(), now)
+        effects += self._release(now)
         detectors = self._detectors.values()
-        if self._blind is None:
+        if self.sight.blind is None:
             steps = [step for detector in detectors for step in detector.tick(now)]
-            steps += self._degradations.tick(now.mono, self._busy(now))
+            steps += self._degradations.tick(now.mono, self._board.busy(now))
             effects += self._decided(steps, now) + self._told(self._correlator.tick(now))
         else:
             steps = [step for detector in detectors for step in detector.given_up(now)]
@@ -239,34 +241,19 @@ class Engine:
         """Add the change of cadence that comes with it."""
         return [*effects, *self._cadences.changes()] if effects else effects
 
-    def _busy(self, now: Moment) -> set[str]:
-        """The components that no slowness is told of: they fail, or work on them is planned."""
-        return {
-            name
-            for name, detector in self._detectors.items()
-            if detector.standing.stage is not Stage.CALM
-            or any(window.covers(name, now.wall) for window in self.plan.maintenance)
-        }
-
     # ------------------------------------------------------------ time and states
 
-    def _watch_clocks(self, now: Moment) -> None:
+    def _watch_clocks(self, now: Moment) -> list[SightChanged]:
         """Wall against monotonic time: after a jump or a sleep the windows mean nothing."""
         before, self._ticked = self._ticked, now
         if before is None:
-            return
+            return []
         passed = now.mono - before.mono
         drift = (now.wall - before.wall).total_seconds() - passed
-        if abs(drift) > self._policy.clock_drift:
-            self._forget_times()
-
-    def _look(self, now: Moment) -> list[Effect]:
-        """Whether this host sees anything; what it does not see is unknown."""
-        before, self._blind = self._blind, self._guard.blind_reason()
-        if (before is None) is (self._blind is None):
+        if abs(drift) <= self._policy.clock_drift:
             return []
-        why = self._blind or f"over: {before}"
-        return [SightChanged(sees=self._blind is None, at=now.wall, reason=why)]
+        self._forget_times()
+        return self.sight.slept(drift, now)
 
     def _forget_times(self) -> None:
         """Nobody knows how old anything is."""
@@ -321,7 +308,7 @@ class Engine:
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
             "cases": self._correlator.snapshot(),
             "latency": self._degradations.snapshot(),
-            "blind": self._blind,
+            "blind": self.sight.blind,
             "board": self._board.snapshot(),
             "held": sorted(self._held),
             "question": self._question.snapshot(),
@@ -372,7 +359,7 @@ class Engine:
             self._orphans += self._correlator.abandon(case, now)
         self._degradations.restore(saved["latency"], shift)
         self._cadences.settle()
-        self._blind = saved["blind"]
+        self.sight.blind = saved["blind"]
         self._board.restore(saved["board"])
         self._question.restore(saved["question"], shift)
         self._held = set(saved["held"]) & set(self._detectors)
@@ -402,6 +389,6 @@ class Engine:
 
     def resume(self, now: Moment) -> tuple[Effect, ...]:
         """What the shell must do after a restart: cadence of open incidents, close of orphans."""
-        effects: list[Effect] = [*self._orphans]
+        effects: list[Effect] = [*self.sight.back(now), *self._orphans]
         self._orphans.clear()
         return (*effects, *self._cadences.anew(), *self._board.changes(now))

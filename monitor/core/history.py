@@ -1,18 +1,22 @@
 """What the recorded changes of a component's state add up to over a range of time.
 
 A change says what the state was from then on. What lies before the first known change is unknown,
-and so is the time in which nobody watched: `gap` makes the changes that say so. Time in `unknown`
-is in no share of up or down; it lowers the coverage instead.
+and so is the time in which nobody watched, whatever the state was said to be: this host was blind,
+asleep, or without its daemon. That is recorded as changes of a component without a name (`HOST`).
+Time in `unknown` is in no share of up or down; it lowers the coverage instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.effects import StateChanged
 from monitor.core.incident import State
+
+HOST = ""
+"""The component whose state is this host's sight: `unknown` while it sees nothing."""
 
 NOT_RUNNING = "the monitor was not running"
 ASLEEP = "this host was asleep, or its clock was set forward"
@@ -68,8 +72,9 @@ def spans(
     """The stretches of state of one component from `since` until `until`, without a hole.
 
     Args:
-        changes: of one component, in any order; the last one before `since` tells how it began,
-            without one that is unknown. Of several at one moment the last given counts.
+        changes: of one component and of `HOST`, in any order; the last of each before `since` tells
+            how it began, without one a component is unknown and the host sees. Of several at one
+            moment the last given counts.
         since: begin of the range.
         until: its end; nothing is told when it is not after `since`.
         heard_until: the last sign of life of the monitor: what comes after it is unknown. None
@@ -77,15 +82,18 @@ def spans(
     """
     watched = until if heard_until is None else min(heard_until, until)
     found: list[Span] = []
-    state, start = State.UNKNOWN, since
+    state, sees, start = State.UNKNOWN, True, since
     for change in sorted(changes, key=lambda change: change.at):
         if change.at >= watched:
             break
         if change.at > start:
-            _add(found, state, start, change.at)
+            _add(found, state if sees else State.UNKNOWN, start, change.at)
             start = change.at
-        state = change.after
-    _add(found, state, start, watched)
+        if change.component == HOST:
+            sees = change.after is not State.UNKNOWN
+        else:
+            state = change.after
+    _add(found, state if sees else State.UNKNOWN, start, watched)
     _add(found, State.UNKNOWN, max(start, watched), until)
     return tuple(found)
 
@@ -107,25 +115,8 @@ def times(found: Iterable[Span]) -> Times:
     return Times(seconds=tuple((state, spent) for state, spent in sums.items() if spent))
 
 
-def gap(
-    states: Mapping[str, State], since: datetime, until: datetime, reason: str
-) -> list[StateChanged]:
-    """The changes that make the time from `since` to `until` unknown: nobody watched.
-
-    `states` are those before it by component; they hold again after it until something else is
-    found.
-    """
-    if until <= since:
-        return []
-    changes: list[StateChanged] = []
-    for component, state in states.items():
-        if state is State.UNKNOWN:
-            continue
-        for before, after, at in (
-            (state, State.UNKNOWN, since),
-            (State.UNKNOWN, state, until),
-        ):
-            changes.append(
-                StateChanged(component=component, before=before, after=after, at=at, reason=reason)
-            )
-    return changes
+def of_host(*, sees: bool, at: datetime, reason: str) -> StateChanged:
+    """The change of `HOST` when it begins to see again, or sees nothing any more."""
+    states = (State.UNKNOWN, State.OPERATIONAL)
+    before, after = states if sees else states[::-1]
+    return StateChanged(component=HOST, before=before, after=after, at=at, reason=reason)

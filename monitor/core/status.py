@@ -167,9 +167,14 @@ class Board:
             return Reading(state=reading.state, reason=suspect)
         return reading
 
-    def states(self) -> dict[str, State]:
-        """The state of each component as it was told last."""
-        return {name: state for name, (state, _) in self._states.items()}
+    def busy(self, now: Moment) -> set[str]:
+        """The components that no slowness is told of: they fail, or work on them is planned."""
+        return {
+            name
+            for name, detector in self._detectors.items()
+            if detector.standing.stage is not Stage.CALM
+            or any(window.covers(name, now.wall) for window in self._plan.maintenance)
+        }
 
     def view(self, now: Moment) -> tuple[ComponentView, ...]:
         """Each component as it stands now."""

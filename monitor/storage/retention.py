@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Table, and_, delete, select
+from sqlalchemy import ColumnElement, Table, and_, delete, func, select
 
 from monitor.storage.database import Database
 from monitor.storage.rows import PENDING
@@ -42,6 +42,9 @@ async def prune(
     old_orders = and_(orders.c.vantage == vantage, orders.c.done_at < now - KEEP_SETTLED)
     states = component_states
     old_states = and_(states.c.vantage == vantage, states.c.at < now - KEEP_STATES)
+    # The last of each stays: it is the state that the time we keep began with.
+    last = select(func.max(states.c.id)).where(old_states).group_by(states.c.component)
+    old_states = and_(old_states, states.c.id.not_in(last))
     gone = 0
     for table, condition in (
         (runs, old_runs),

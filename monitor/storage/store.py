@@ -11,10 +11,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Executable, exists, func, or_, select
+from sqlalchemy import Executable, RowMapping, exists, func, or_, select
 
 from monitor.clock import Clock
 from monitor.core.effects import Judged, StateChanged
+from monitor.core.history import HOST
 from monitor.core.incident import Event, Incident, IncidentPhase
 from monitor.core.outcome import Outcome
 from monitor.pipeline import Change
@@ -217,10 +218,19 @@ class Store:
     async def state_changes(
         self, component: str, since: datetime, until: datetime
     ) -> list[StateChanged]:
-        """Changes of a component's state from `since` until before `until`, oldest first.
+        """Changes of a component's state, and of this host's sight, in [`since`, `until`).
 
-        The last one before `since` comes first, if there is any: it tells how the range began.
+        Oldest first. Before them comes the last one of each before `since`, if there is any: it
+        tells how the range began. It is what `core.history.spans` takes.
         """
+        rows: list[RowMapping] = []
+        for name in (HOST, component):
+            rows += await self._states_of(name, since, until)
+        return [state_changed(row) for row in sorted(rows, key=_when)]
+
+    async def _states_of(
+        self, component: str, since: datetime, until: datetime
+    ) -> list[RowMapping]:
         states = component_states
         mine = (states.c.vantage == self._vantage, states.c.component == component)
         before = (
@@ -234,8 +244,7 @@ class Store:
             .where(*mine, states.c.at >= since, states.c.at < until)
             .order_by(states.c.at, states.c.id)
         )
-        rows = [*await self._database.rows(before), *await self._database.rows(within)]
-        return [state_changed(row) for row in rows]
+        return [*await self._database.rows(before), *await self._database.rows(within)]
 
     async def _runs(self, *conditions: Any, limit: int) -> list[StoredRun]:
         """The last `limit` runs that meet the conditions, oldest first."""
@@ -249,3 +258,7 @@ class Store:
 
     async def _incidents(self, question: Executable) -> list[Incident]:
         return [decode(Incident, row["body"]) for row in await self._database.rows(question)]
+
+
+def _when(row: RowMapping) -> tuple[datetime, int]:
+    return row["at"], row["id"]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor.core.effects import StateChanged
-from monitor.core.history import NOT_RUNNING, Times, gap, spans, times
+from monitor.core.history import HOST, NOT_RUNNING, Times, of_host, spans, times
 from monitor.core.incident import State
 from tests.factories import NOON
 
@@ -86,16 +86,29 @@ def test_unknown_time_lowers_the_coverage_and_is_neither_up_nor_down() -> None:
     assert spent.coverage == 0.75
 
 
-def test_a_gap_is_unknown_from_the_last_sign_of_life_to_the_start() -> None:
-    found = gap({"api": UP, "console": UNKNOWN}, minute(10), minute(25), NOT_RUNNING)
-    assert [(change.component, change.before, change.after, change.at) for change in found] == [
-        ("api", UP, UNKNOWN, minute(10)),
-        ("api", UNKNOWN, UP, minute(25)),
+def test_time_in_which_nobody_watched_is_unknown_whatever_the_state() -> None:
+    blind = [
+        of_host(sees=False, at=minute(10), reason=NOT_RUNNING),
+        of_host(sees=True, at=minute(25), reason=NOT_RUNNING),
     ]
-    assert {change.reason for change in found} == {NOT_RUNNING}
-    spent = times(spans([changed(UP, -1), *found], NOON, minute(60)))
-    assert spent.of(UNKNOWN) == 900.0
+    assert [(change.component, change.before, change.after) for change in blind] == [
+        (HOST, UP, UNKNOWN),
+        (HOST, UNKNOWN, UP),
+    ]
+    changes = [changed(UP, -1), changed(DOWN, 20), *blind]
+    found = spans(changes, NOON, minute(60))
+    assert [(span.state, span.since) for span in found] == [
+        (UP, NOON),
+        (UNKNOWN, minute(10)),
+        (DOWN, minute(25)),
+    ]
+    assert times(found).of(UNKNOWN) == 900.0
 
 
-def test_a_start_before_the_last_sign_of_life_leaves_no_gap() -> None:
-    assert gap({"api": UP}, minute(10), minute(9), NOT_RUNNING) == []
+def test_a_range_may_begin_while_nobody_watches() -> None:
+    changes = [
+        changed(UP, -20),
+        of_host(sees=False, at=minute(-10), reason=""),
+        of_host(sees=True, at=minute(5), reason=""),
+    ]
+    assert [span.state for span in spans(changes, NOON, minute(60))] == [UNKNOWN, UP]

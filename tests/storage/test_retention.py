@@ -105,9 +105,15 @@ async def test_orders_that_are_done_and_old_changes_of_state_go_in_time(
     done = await book.put("mute", {}, "alice", NOON)
     waiting = await book.put("mute", {}, "alice", NOON)
     await book.done(done, "muted", NOON, ok=True)
-    change = StateChanged(component="api", before=State.UNKNOWN, after=State.OPERATIONAL, at=NOON)
+    changes = [
+        StateChanged(component="api", before=State.UNKNOWN, after=state, at=NOON + at)
+        for at, state in (
+            (-timedelta(days=1), State.MAJOR_OUTAGE),
+            (timedelta(), State.OPERATIONAL),
+        )
+    ]
     async with running(database) as store:
-        store.change(Change(states=(change,)))
+        store.change(Change(states=tuple(changes)))
         await store.flush()
         moment = timedelta(seconds=1)
         assert await prune(database, "local", KEEP, NOON + KEEP_SETTLED) == 0
@@ -115,3 +121,5 @@ async def test_orders_that_are_done_and_old_changes_of_state_go_in_time(
         assert [order.id for order in await book.waiting()] == [waiting]
         assert await prune(database, "local", KEEP, NOON + KEEP_STATES) == 0
         assert await prune(database, "local", KEEP, NOON + KEEP_STATES + moment) == 1
+        (left,) = await store.state_changes("api", NOON, NOON + KEEP)
+        assert left.after is State.OPERATIONAL  # what the time that is kept began with

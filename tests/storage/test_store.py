@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from monitor.clock import VirtualClock
 from monitor.core.effects import Rejudged, StateChanged
+from monitor.core.history import HOST, of_host
 from monitor.core.incident import EventType, IncidentPhase, State
 from monitor.core.observation import Origin, Phase
 from monitor.core.outcome import Outcome
@@ -492,6 +493,14 @@ async def test_changes_of_state_come_with_the_one_that_the_range_began_with(
             (State.OPERATIONAL, later[0].at),
         ]
         assert found[0].reason == "so it was found ?"
+        blind = of_host(sees=False, at=NOON + timedelta(minutes=25), reason="no network")
+        store.change(Change(states=(blind,)))
+        await store.flush()
+        found = await store.state_changes(
+            "api", NOON + timedelta(minutes=20), NOON + timedelta(minutes=31)
+        )
+        assert [each.component for each in found] == ["api", "api", HOST, "api"]
         early = await store.state_changes("api", NOON - timedelta(days=1), NOON)
         assert early == []
-        assert await store.state_changes("government", NOON, NOON + timedelta(days=1)) == []
+        only = await store.state_changes("government", NOON, NOON + timedelta(days=1))
+        assert [each.component for each in only] == [HOST]
