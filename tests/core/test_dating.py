@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,7 +14,7 @@ from monitor.core.pools import Pool, pools_of
 from monitor.core.standing import Signal, Stage, Standing
 from monitor.core.window import Windows
 from tests.core.timeline import MONO, Story, Trouble, entries, hellos, plan_of, windows_with
-from tests.factories import NOON
+from tests.factories import NOON, a_probe, an_incident
 
 STORY = {"a": "....xxxxxx......", "b": "....xxxxxx......"}
 """Rows start a second apart: from 40 s to 100 s all is bad."""
@@ -103,3 +104,15 @@ def test_an_incident_carries_both_estimates_with_their_intervals() -> None:
     assert abs((closed.recovered_at - NOON).total_seconds() - 1505.0) <= 10.0
     (impact,) = opened.components
     assert impact.since == opened.started_at
+
+
+def test_an_incident_on_record_keeps_its_start_when_another_component_joins_later() -> None:
+    """Nobody remembers the runs that it began with, so its start is not estimated again."""
+    console = [a_probe(name, components=("console",)) for name in "cd"]
+    story = Story(plan_of(*hellos(2), *console), world=Trouble(200.0, 9e9))
+    on_record = an_incident("api", opened_at=NOON + timedelta(seconds=60))
+    story.engine.adopt([on_record], story.moment(0.0))
+    story.play(600.0)
+    (incident,) = story.engine.open_incidents()
+    assert incident.names == ("api", "console")
+    assert incident.started_at == on_record.started_at

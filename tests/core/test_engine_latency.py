@@ -137,3 +137,22 @@ def test_an_operator_ends_it_and_it_stays_ended_while_it_lasts() -> None:
     assert effects
     told(story, LEARNED + HOUR / 2, LEARNED + HOUR, LATE)
     assert story.engine.open_incidents() == ()
+
+
+def test_what_other_probes_tell_of_is_another_matter_and_a_return_is_the_same_one() -> None:
+    """The API is slow, then the console too, which shares no probe with it; each comes back."""
+    plan = plan_of(*hellos(2), *(a_probe(name, components=("console",)) for name in "cd"))
+    story = Story(plan, POLICY)
+    told(story, 0.0, LEARNED, USUAL)
+    for turn in range(120):
+        at = LEARNED + 60.0 * turn
+        for place, probe in enumerate("abcd"):
+            slow = turn < 20 or 38 <= turn < 60 if probe in "ab" else 10 <= turn < 60
+            run = a_run(probe, at + place)
+            story.told(replace(run, ended=run.started + (LATE if slow else USUAL)))
+        story.tick(at + 10.0)
+    first, *_ = story.said
+    assert first == "opened api"
+    assert "opened console" in story.said
+    assert "reopened api" in story.said
+    assert len({event.incident.id for event in story.events if event.incident}) == 2
