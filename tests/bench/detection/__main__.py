@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench.detection import table
-from tests.bench.detection.cells import CELLS
+from tests.bench.detection import essay, table
+from tests.bench.detection.cells import CELLS, OUTAGES, SEED, YEARS
+from tests.bench.detection.curve import complete, curves
+from tests.bench.detection.plot import draw
 from tests.bench.detection.products import ROOT
 from tests.bench.detection.proof import prove
 from tests.bench.detection.rows import ROWS, measured
@@ -27,13 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = results(names, options.jobs, quick=options.quick)
     lines = measured(found, ROWS)
     print(table.text(lines))
-    if "peers, quiet" in found:
-        print(table.peers(found))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps([line.as_json() for line in lines], indent=1) + "\n")
+    if complete(found):
+        drawn = curves(found)
+        draw(drawn, options.out.with_suffix(".png"))
+        print(f"\n{table.curves(drawn)}")
+        if options.publish:
+            essay.publish(lines, drawn, _note())
     missed = sum(line.passed is False for line in lines)
     print(f"\n{len(lines)} rows, {missed} of them missed: {options.out}")
     return 1 if missed else 0
+
+
+def _note() -> str:
+    return (
+        f"{OUTAGES} outages a cell, {YEARS:g} product-years for false incidents, "
+        f"chance named `{SEED}`. Seconds are median and p95."
+    )
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -42,13 +55,17 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", help="only cells whose name holds one of these")
     parser.add_argument("--jobs", type=int, default=jobs_max(), help="processes")
     parser.add_argument("--out", type=Path, default=OUT, help="where the rows are written")
+    parser.add_argument("--publish", action="store_true", help="write the figures into docs/")
     parser.add_argument(
         "--prove",
         type=float,
         metavar="DAYS",
         help="hold the fast way against the plain one over so many days, and nothing else",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.publish and (options.quick or options.only):
+        parser.error("--publish needs a whole run: neither --quick nor --only")
+    return options
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The bound for a fixed schedule: how soon the best of all rules can know.
 
-Among rules that look at independent runs at a fixed rate and give a false alarm as rarely, CUSUM with
-the true rates has the shortest worst-case mean delay (Lorden 1971, Moustakides 1986). Its run
+Among rules that look at independent runs at a fixed rate and give a false alarm as rarely, CUSUM
+with the true rates has the shortest worst-case mean delay (Lorden 1971, Moustakides 1986). Its run
 lengths are the solution of a linear system over a grid of scores. A rule that asks again after a
 bad run changes the rate, and may be faster: the theorem does not speak of it.
 """
@@ -28,7 +28,7 @@ def run_length(threshold: float, p0: float, p1: float, rate: float) -> float:
     system = np.eye(GRID)
     _spread(system, scores + up, rate, threshold)
     _spread(system, np.maximum(scores - down, 0.0), 1 - rate, threshold)
-    lengths: NDArray[np.float64] = np.linalg.solve(system, np.ones(GRID))
+    lengths = np.linalg.solve(system, np.ones(GRID))
     return float(lengths[0])
 
 

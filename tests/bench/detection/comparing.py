@@ -20,9 +20,7 @@ def compare(product: Product, noise: Noise, share: float, seed: str) -> Trial:
     """How long each peer takes to say that the product is down, after a step to `share`."""
     onset = WARM + Random(f"{seed}/scene").uniform(0.0, GRID)
     end = onset + LONGEST
-    trouble = Stretch(
-        start=onset, end=end, probes=product.subject, fate=Fate.ANSWERED, share=share
-    )
+    trouble = Stretch(start=onset, end=end, probes=product.subject, fate=Fate.ANSWERED, share=share)
     rules = {name: make() for name, make in PEERS.items()}
     found: Trial = dict.fromkeys(PEERS)
     for at, probe, bad in _runs(product, World(product, noise, seed, end, (trouble,)), end):

@@ -4,10 +4,10 @@ The schedule (staggered grid, extra runs, soft deadlines, cadence, control targe
 `monitor/backtest/replay.py`; the rules are the engine's own. Two ways give the same events:
 
 - *plain*: every run is fed and every second is ticked;
-- *fast*: while the engine is quiet, nothing is under way and nothing is about to fail, time jumps to
-  shortly before the next failure. The good runs that were left out are entered later, before the
-  `BELIEVED`-th bad run within the engine's memory is: fewer than that open nothing, whatever stands
-  beside them. `python -m tests.bench.detection --prove` holds a year of one against the other.
+- *fast*: while the engine is quiet, nothing is under way and nothing is about to fail, time jumps
+  to shortly before the next failure. The good runs that were left out are entered later, before
+  the `BELIEVED`-th bad run within the engine's memory is: fewer than that open nothing, whatever
+  stands beside them. `python -m tests.bench.detection --prove 365` holds a year of each together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is benchmarked: the shipped config and its component `api`, and the three-probe product R0."""
+"""What is benchmarked: the shipped config, its component `api`, and the three-probe product."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def _api() -> Product:
     config = load(SHIPPED, KEYS)
     whole = config.plan()
     probes = tuple(
-        replace(probe, components=("api",)) for probe in whole.enabled() if "api" in probe.components
+        replace(probe, components=("api",))
+        for probe in whole.enabled()
+        if "api" in probe.components
     )
     components = tuple(each for each in whole.components if each.name == "api")
     plan = replace(whole, components=components, probes=probes, maintenance=())

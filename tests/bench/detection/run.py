@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.cli._progress import Progress
 from tests.bench.detection.cells import CELLS
 from tests.bench.detection.products import ROOT, SHIPPED
 from tests.bench.detection.trials import Trial
 
 FOLDER = ROOT / "build" / "bench-detection"
+
 
 @dataclass(frozen=True, slots=True)
 class _Work:
@@ -35,27 +37,19 @@ def results(
     place = folder / f"{state()}{'-quick' if quick else ''}"
     place.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Trial]] = {}
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    with multiprocessing.get_context("fork").Pool(jobs) as pool, Progress(sys.stderr) as progress:
         for name in cells:
             kept = place / f"{name.replace(' ', '_').replace('/', '-').replace(',', '')}.json"
             if kept.is_file():
                 found[name] = json.loads(kept.read_text())
                 continue
-            found[name] = _told(name, pool.imap(_do, _pieces(name, quick=quick)), quick=quick)
+            count = CELLS[name].quick if quick else CELLS[name].count
+            found[name] = []
+            for part in pool.imap(_do, _pieces(name, quick=quick)):
+                found[name] += part
+                progress.tell(f"{name}: {len(found[name])} of {count}")
             kept.write_text(json.dumps(found[name]))
     return found
-
-
-def _told(name: str, parts: Iterator[list[Trial]], *, quick: bool) -> list[Trial]:
-    """All trials of a cell, with a word on the progress."""
-    cell = CELLS[name]
-    count = cell.quick if quick else cell.count
-    trials: list[Trial] = []
-    for part in parts:
-        trials += part
-        print(f"\r{name}: {len(trials)} of {count}    ", end="", file=sys.stderr, flush=True)
-    print("\r" + " " * 78 + "\r", end="", file=sys.stderr)
-    return trials
 
 
 def _pieces(name: str, *, quick: bool) -> Iterator[_Work]:

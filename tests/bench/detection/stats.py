@@ -41,9 +41,7 @@ def proportion(hits: int, count: int) -> Figure:
     share, square = hits / count, Z * Z / count
     centre = (share + square / 2) / (1 + square)
     spread = Z / (1 + square) * math.sqrt(share * (1 - share) / count + square / count / 4)
-    return Figure(
-        value=share, low=max(0.0, centre - spread), high=min(1.0, centre + spread)
-    )
+    return Figure(value=share, low=max(0.0, centre - spread), high=min(1.0, centre + spread))
 
 
 def rate(events: int, exposure: float) -> Figure:

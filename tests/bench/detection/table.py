@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from tests.bench.detection.cells import SHARES
-from tests.bench.detection.peers import PEERS
-from tests.bench.detection.rows import Line, Results, at, yearly
-from tests.bench.detection.stats import Figure
+from tests.bench.detection.curve import Curve
+from tests.bench.detection.rows import Line
 
 WIDTH = 52
 
@@ -35,18 +34,21 @@ def number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 20 else f"{value:.3g}"
 
 
-def peers(results: Results) -> str:
-    """Detect time of the peers on the three-probe product, and their false alarms a year."""
-    head = f"{'':32}{'false/year':>11}" + "".join(f"{f'{share} %':>13}" for share in SHARES[::2])
-    return "\n".join([head, *(_peer(results, name) for name in PEERS)])
+def curves(found: Sequence[Curve]) -> str:
+    """Detect time on the three-probe product by error rate, and false incidents a year."""
+    head = f"{'':32}{'false/year':>11}" + "".join(f"{f'{share} %':>14}" for share in SHARES[::2])
+    return "\n".join([head, *map(_curve, found)])
 
 
-def _peer(results: Results, name: str) -> str:
-    cells = [f"peers, {share} %" for share in SHARES[::2]]
-    pairs = [_pair([at(name, part)(results[cell]) for part in (0.5, 0.95)]) for cell in cells]
-    false = number(yearly(name)(results["peers, quiet"]).value)
-    return f"{name:32}{false:>11}" + "".join(f"{pair:>13}" for pair in pairs)
+def _curve(curve: Curve) -> str:
+    late = curve.p95 or (None,) * len(SHARES)
+    pairs = [
+        _shown(curve.middle[place]) + (f" / {_shown(late[place])}" if curve.p95 else "")
+        for place in range(0, len(SHARES), 2)
+    ]
+    false = number(curve.false_yearly[0])
+    return f"{curve.name:32}{false:>11}" + "".join(f"{pair:>14}" for pair in pairs)
 
 
-def _pair(figures: Sequence[Figure]) -> str:
-    return " / ".join(number(figure.value) for figure in figures)
+def _shown(value: float | None) -> str:
+    return "never" if value is None else number(value)
