@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.prove:
         return prove(options.prove, options.jobs)
     names = [name for name in CELLS if not options.only or any(o in name for o in options.only)]
-    found = results(names, options.jobs, quick=options.quick)
+    found = results(names, options.jobs, quick=options.quick, scale=options.scale)
     lines = measured(found, ROWS)
     print(table.text(lines))
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -36,16 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         draw(drawn, options.out.with_suffix(".png"))
         print(f"\n{table.curves(drawn)}")
         if options.publish:
-            essay.publish(lines, drawn, _note())
+            essay.publish(lines, drawn, _note(options.scale))
     missed = sum(line.passed is False for line in lines)
     print(f"\n{len(lines)} rows, {missed} of them missed: {options.out}")
     return 1 if missed else 0
 
 
-def _note() -> str:
+def _note(scale: float) -> str:
     return (
-        f"{OUTAGES} outages a cell, {YEARS:g} product-years for false incidents, "
-        f"chance named `{SEED}`. Seconds are median and p95."
+        f"{OUTAGES * scale:.0f} outages a cell, {YEARS * scale:.3g} product-years for false "
+        f"incidents, the source of all chance is called `{SEED}`."
     )
 
 
@@ -53,6 +53,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-detection", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few trials of each kind")
     parser.add_argument("--only", nargs="+", help="only cells whose name holds one of these")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the trials, above 0")
     parser.add_argument("--jobs", type=int, default=jobs_max(), help="processes")
     parser.add_argument("--out", type=Path, default=OUT, help="where the rows are written")
     parser.add_argument("--publish", action="store_true", help="write the figures into docs/")

@@ -187,7 +187,7 @@ def _quiet() -> Iterable[Row]:
                 unit="a year",
                 target=most,
             )
-    for name in ("0.1 %", "0.5 %", "1 %"):
+    for name in ("0.1 %", "0.5 %"):
         yield Row(
             quantity=f"six components together, false incidents, p0 {name}",
             cell=f"six components, quiet, {name}",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.cli._progress import Progress
-from tests.bench.detection.cells import CELLS
+from tests.bench.detection.cells import CELLS, Cell
 from tests.bench.detection.products import ROOT, SHIPPED
 from tests.bench.detection.trials import Trial
 
@@ -28,36 +30,45 @@ class _Work:
 
 
 def results(
-    cells: Iterable[str], jobs: int, *, quick: bool, folder: Path = FOLDER
+    cells: Iterable[str], jobs: int, *, quick: bool, scale: float = 1.0, folder: Path = FOLDER
 ) -> dict[str, list[Trial]]:
-    """The trials of each cell: those that an earlier run kept, and the others made now.
+    """The trials of each cell: those that earlier runs kept, and the others made now.
 
-    What is kept belongs to one state of the engine, the config and this benchmark.
+    What is kept belongs to one state of the engine, the config and this benchmark. `scale` is the
+    share of the trials that is wanted; a larger one later goes on from there.
     """
     place = folder / f"{state()}{'-quick' if quick else ''}"
     place.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Trial]] = {}
     with multiprocessing.get_context("fork").Pool(jobs) as pool, Progress(sys.stderr) as progress:
         for name in cells:
-            kept = place / f"{name.replace(' ', '_').replace('/', '-').replace(',', '')}.json"
-            if kept.is_file():
-                found[name] = json.loads(kept.read_text())
-                continue
-            count = CELLS[name].quick if quick else CELLS[name].count
-            found[name] = []
-            for part in pool.imap(_do, _pieces(name, quick=quick)):
-                found[name] += part
-                progress.tell(f"{name}: {len(found[name])} of {count}")
-            kept.write_text(json.dumps(found[name]))
+            count = wanted(CELLS[name], quick=quick, scale=scale)
+            kept = place / f"{re.sub('[^a-z0-9.]+', '-', name.lower())}.json"
+            trials: list[Trial] = json.loads(kept.read_text()) if kept.is_file() else []
+            pieces = _pieces(CELLS[name], len(trials), count, quick=quick)
+            for part in pool.imap(_do, pieces):
+                trials += part
+                progress.tell(f"{name}: {len(trials)} of {count}")
+                _keep(kept, trials)
+            found[name] = trials[:count]
     return found
 
 
-def _pieces(name: str, *, quick: bool) -> Iterator[_Work]:
-    cell = CELLS[name]
-    count = cell.quick if quick else cell.count
-    step = cell.chunk
-    for first in range(0, count, step):
-        yield _Work(name, first, min(count, first + step), quick)
+def wanted(cell: Cell, *, quick: bool, scale: float) -> int:
+    """How many trials a cell is to have."""
+    return cell.quick if quick else max(cell.quick, math.ceil(cell.count * scale))
+
+
+def _keep(path: Path, trials: list[Trial]) -> None:
+    """Write all of it or nothing."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(trials))
+    fresh.replace(path)
+
+
+def _pieces(cell: Cell, first: int, count: int, *, quick: bool) -> Iterator[_Work]:
+    for start in range(first, count, cell.chunk):
+        yield _Work(cell.name, start, min(count, start + cell.chunk), quick)
 
 
 def _do(work: _Work) -> list[Trial]:
