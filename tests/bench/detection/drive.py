@@ -341,7 +341,7 @@ class Drive:
                 case Revise(incident=incident):
                     self.record.incidents.add(incident.id)
                 case RequestBurst():
-                    self._burst(effect)
+                    self.ask_again(effect)
                 case SetCadence():
                     self._cadence(effect)
                 case CheckControl():
@@ -349,7 +349,8 @@ class Drive:
                 case _:
                     pass
 
-    def _burst(self, effect: RequestBurst) -> None:
+    def ask_again(self, effect: RequestBurst) -> None:
+        """Carry out what the engine asks for after a bad run."""
         for place, (name, count) in enumerate(effect.runs):
             beat = self._by_name[name]
             known = beat.extras is not None
