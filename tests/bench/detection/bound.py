@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-GRID = 600
+GRID = 150
 """Steps between 0 and the threshold."""
 YEAR = 365.25 * 86_400.0
 
@@ -36,13 +36,13 @@ def _spread(
     system: NDArray[np.float64], after: NDArray[np.float64], chance: float, threshold: float
 ) -> None:
     """Move `chance` to the two grid points beside each score; past the threshold it is over."""
-    places = after / threshold * GRID
-    for row in np.flatnonzero(after < threshold):
-        low = int(places[row])
-        part = places[row] - low
-        system[row, low] -= chance * (1 - part)
-        if low + 1 < GRID:
-            system[row, low + 1] -= chance * part
+    rows = np.flatnonzero(after < threshold)
+    places = after[rows] / threshold * GRID
+    low = places.astype(int)
+    part = places - low
+    np.subtract.at(system, (rows, low), chance * (1 - part))
+    inside = low + 1 < GRID
+    np.subtract.at(system, (rows[inside], low[inside] + 1), chance * part[inside])
 
 
 def delay(p0: float, p1: float, gap: float, false_alarms: float = 1.0) -> float:
@@ -54,7 +54,7 @@ def delay(p0: float, p1: float, gap: float, false_alarms: float = 1.0) -> float:
     if p1 >= 1:
         return _row_delay(p0, gap, wanted)
     low, high = 0.0, 2 * math.log(wanted)
-    for _ in range(40):
+    for _ in range(25):
         middle = (low + high) / 2
         enough = run_length(middle, p0, p1, p0) >= wanted
         low, high = (low, middle) if enough else (middle, high)
