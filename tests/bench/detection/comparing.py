@@ -9,7 +9,7 @@ from random import Random
 from tests.bench.detection.fates import Fate
 from tests.bench.detection.peers import PEERS
 from tests.bench.detection.products import HEALTHY_SECONDS, Product
-from tests.bench.detection.trials import GRID, LONGEST, WEEKS_DAYS, Trial
+from tests.bench.detection.trials import LONGEST, WEEKS_DAYS, Trial
 from tests.bench.detection.world import DAY, Noise, Stretch, World
 
 WARM = 4000.0
@@ -18,7 +18,7 @@ WARM = 4000.0
 
 def compare(product: Product, noise: Noise, share: float, seed: str) -> Trial:
     """How long each peer takes to say that the product is down, after a step to `share`."""
-    onset = WARM + Random(f"{seed}/scene").uniform(0.0, GRID)
+    onset = WARM + Random(f"{seed}/scene").uniform(0.0, product.round)
     end = onset + LONGEST
     trouble = Stretch(start=onset, end=end, probes=product.subject, fate=Fate.ANSWERED, share=share)
     rules = {name: make() for name, make in PEERS.items()}

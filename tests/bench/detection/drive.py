@@ -6,8 +6,9 @@ The schedule (staggered grid, extra runs, soft deadlines, cadence, control targe
 - *plain*: every run is fed and every second is ticked;
 - *fast*: while the engine is quiet, nothing is under way and nothing is about to fail, time jumps
   to shortly before the next failure. The good runs that were left out are entered later, before
-  the `BELIEVED`-th bad run within the engine's memory is: fewer than that open nothing, whatever
-  stands beside them. `python -m tests.bench.detection --prove 365` holds a year of each together.
+  the `BELIEVED`-th bad run within the longest window of a component is: fewer than that open
+  nothing, whatever stands beside them. The newest good run of a probe is entered before a bad one,
+  so that a row of bad runs is one. `--prove 365` holds a year of each way against the other.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -44,6 +45,7 @@ from monitor.core.observation import (
 )
 from monitor.core.outcome import Outcome, Verdict
 from monitor.core.plan import ControlPlan, ProbePlan
+from monitor.core.pools import pools_of
 from tests.bench.detection.fates import Fate
 from tests.bench.detection.products import HEALTHY_SECONDS, Product
 from tests.bench.detection.world import World
@@ -58,9 +60,11 @@ LEAD_SECONDS = 20.0
 LAG_SECONDS = 20.0
 """So long around trouble every run is fed when it ends: the guard compares what is near in time."""
 JUMP_MIN = 40.0
-MEMORY_SECONDS = 1000.0
-"""The engine remembers no run that is older."""
 BELIEVED = 5
+"""Fewer bad runs of one component within its longest window open nothing."""
+MEMORY_SPARE = 60.0
+MEMORY_RUNS = 6
+"""A row of bad runs of one probe is shorter than this where its length matters."""
 
 _GOOD = Verdict(outcome=Outcome.OK, reason="answered 200 as expected", answered=True)
 _SOFT = TransportError(kind=Failure.TIMEOUT, phase=Phase.FIRST_BYTE, message="no answer yet")
@@ -113,6 +117,22 @@ class _Beat:
         return self.timings[int((started * _GOLDEN) % 1.0 * 16)]
 
 
+@dataclass(slots=True)
+class _Company:
+    """The probes of one component, its longest window, and when its bad runs were entered."""
+
+    beats: tuple[_Beat, ...]
+    window: float
+    bad: deque[float] = field(default_factory=deque)
+
+    def enough(self, now: float) -> bool:
+        """Note a bad run; whether so many could open an incident."""
+        self.bad.append(now)
+        while self.bad[0] < now - self.window:
+            self.bad.popleft()
+        return len(self.bad) >= BELIEVED
+
+
 class Drive:
     """One engine in one world. `play` until a moment, then further."""
 
@@ -136,7 +156,7 @@ class Drive:
         self._order = itertools.count()
         self._ticked = 0
         self._quiet = False
-        self._bad: deque[float] = deque()
+        self._companies = _companies(product, self._by_name)
         for place, beat in enumerate(self._beats):
             self._at(place * SWEEP_GAP, partial(self._launch, beat, Origin.SWEEP))
         self._check_controls()
@@ -217,15 +237,26 @@ class Drive:
         beat.count = last
         self._due[beat.place] = beat.due
 
-    def _fill(self) -> None:
-        """Enter the good runs that were left out, as far back as the engine remembers."""
-        since, moment = self.now - MEMORY_SECONDS, self._moment()
-        for beat in self._beats:
+    def _fill(self, company: _Company) -> None:
+        """Enter the good runs that were left out, as far back as anything looks."""
+        moment = self._moment()
+        for beat in company.beats:
+            since = self.now - max(company.window, MEMORY_RUNS * beat.plan.interval)
             for anchor, interval, first, last in beat.left_out:
                 for number in range(max(first, math.ceil((since - anchor) / interval)), last):
                     judged = self._left_out_run(beat, anchor + number * interval)
                     self._carry_out(self.engine.take(judged, moment))
             beat.left_out.clear()
+
+    def _break(self, beat: _Beat) -> None:
+        """Enter the newest good run that was left out of a probe."""
+        if not beat.left_out:
+            return
+        anchor, interval, first, last = beat.left_out.pop()
+        if last - 1 > first:
+            beat.left_out.append((anchor, interval, first, last - 1))
+        judged = self._left_out_run(beat, anchor + (last - 1) * interval)
+        self._carry_out(self.engine.take(judged, self._moment()))
 
     def _left_out_run(self, beat: _Beat, started: float) -> Judged:
         timings = beat.healthy(started)
@@ -293,11 +324,10 @@ class Drive:
 
     def _feed(self, observation: Observation, *, good: bool) -> None:
         if not good:
-            self._bad.append(self.now)
-            while self._bad[0] < self.now - MEMORY_SECONDS:
-                self._bad.popleft()
-            if len(self._bad) >= BELIEVED:
-                self._fill()
+            self._break(self._by_name[observation.probe])
+            for company in self._companies[observation.probe]:
+                if company.enough(self.now):
+                    self._fill(company)
         if good and self._fast and not self._world.delicate(self.now):
             judged = Judged(observation=observation, verdict=_GOOD)
             effects = self.engine.take(judged, self._moment())
@@ -374,6 +404,25 @@ class Drive:
             beat.anchor = min(max(beat.due, self.now), self.now + interval)
             beat.interval, beat.count = interval, 0
             self._due[beat.place] = beat.due
+
+
+def _companies(product: Product, beats: Mapping[str, _Beat]) -> dict[str, list[_Company]]:
+    """By probe, those of the components that it is evidence for."""
+    found: dict[str, list[_Company]] = {name: [] for name in beats}
+    for component in product.plan.components:
+        pools = pools_of(component.name, product.plan, product.policy)
+        windows = [
+            seconds
+            for pool in pools
+            for seconds in (pool.fast_window, *(window for window, _ in pool.slow_windows))
+        ]
+        names = pools[0].names if pools else ()
+        company = _Company(
+            tuple(beats[name] for name in names), max(windows, default=0.0) + MEMORY_SPARE
+        )
+        for name in names:
+            found[name].append(company)
+    return found
 
 
 def _beat(probe: ProbePlan, place: int, offset: float) -> _Beat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,11 @@ class Product:
     def everything(self) -> frozenset[str]:
         """Names of all probes."""
         return frozenset(p.name for p in self.plan.probes)
+
+    @property
+    def round(self) -> float:
+        """Seconds after which the schedule repeats itself."""
+        return float(math.lcm(*(math.ceil(probe.interval) for probe in self._probes())))
 
     @property
     def keyed(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.detection.cells import subject
 from tests.bench.detection.products import product
-from tests.bench.detection.trials import BEFORE, GRID, flapping, outage, try_once, weeks
+from tests.bench.detection.trials import BEFORE, flapping, outage, try_once, weeks
 from tests.bench.detection.world import Noise
 
 STILL = Noise(p0=0.0, blips=0.0, network=0.0)
@@ -18,8 +18,8 @@ R0 = product("r0")
 def test_an_onset_falls_anywhere_on_the_grid() -> None:
     onsets = [outage(subject)(R0, Random(seed)).onset for seed in range(50)]
 
-    assert min(onsets) < BEFORE + GRID / 4
-    assert max(onsets) > BEFORE + GRID * 3 / 4
+    assert min(onsets) < BEFORE + R0.round / 4
+    assert max(onsets) > BEFORE + R0.round * 3 / 4
 
 
 def test_a_step_is_measured_from_its_onset_and_its_end() -> None:

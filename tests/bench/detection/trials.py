@@ -14,8 +14,6 @@ from tests.bench.detection.world import DAY, Noise, Stretch, World, silence
 
 BEFORE = 1200.0
 """Seconds before anything happens: longer than the engine's memory."""
-GRID = 60.0
-"""The schedule repeats itself after so many seconds: an onset falls anywhere in them."""
 LONGEST = 7200.0
 AFTER_SECONDS = 60.0
 """An opening so late after the end still detects an outage."""
@@ -56,7 +54,7 @@ def outage(
     """
 
     def stage(product: Product, chance: Random) -> Scene:
-        onset = BEFORE + chance.uniform(0.0, GRID)
+        onset = BEFORE + chance.uniform(0.0, product.round)
         end = onset + seconds
         trouble = Stretch(
             start=onset,
@@ -76,7 +74,7 @@ def flapping(minutes: float, cycles: int = 10) -> Staging:
     """Everything fails for some minutes and works for as many, again and again."""
 
     def stage(product: Product, chance: Random) -> Scene:
-        onset = BEFORE + chance.uniform(0.0, GRID)
+        onset = BEFORE + chance.uniform(0.0, product.round)
         seconds = minutes * 60
         troubles = tuple(
             Stretch(
@@ -95,7 +93,7 @@ def flapping(minutes: float, cycles: int = 10) -> Staging:
 
 def own_network(product: Product, chance: Random) -> Scene:
     """Nothing leaves this host for 5 to 40 s."""
-    onset = BEFORE + chance.uniform(0.0, GRID)
+    onset = BEFORE + chance.uniform(0.0, product.round)
     seconds = chance.uniform(5.0, 40.0)
     blip = silence(product.everything, onset, seconds, chance, controls=True)
     return Scene(onset=onset, end=blip.end, troubles=(blip,), until=blip.end + 900.0)
@@ -114,7 +112,7 @@ def excluded(
     """
 
     def stage(product: Product, chance: Random) -> Scene:
-        onset = BEFORE + chance.uniform(0.0, GRID)
+        onset = BEFORE + chance.uniform(0.0, product.round)
         end = onset + minutes * 60
         trouble = Stretch(
             start=onset,
