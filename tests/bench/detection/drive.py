@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from monitor.backtest import replay
 from monitor.core.effects import (
     Announce,
     CheckControl,
@@ -54,6 +55,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 QUIET_TICK = 60
 """Every so many seconds a quiet engine is ticked, so that it forgets."""
 SWEEP_GAP = 0.1
+BESIDE_MAX: int = getattr(replay, "BESIDE_MAX", 1)
+"""Runs of one probe at once, extra ones beside one that hangs: as the backtest has it."""
 CONTROL_SECONDS = 0.1
 CONTROL_TIMEOUT = 3.0
 LEAD_SECONDS = 20.0
@@ -104,7 +107,7 @@ class _Beat:
     interval: float
     timings: tuple[Timings, ...]
     count: int = 0
-    running: bool = False
+    running: int = 0
     extras: int | None = None
     left_out: list[tuple[float, float, int, int]] = field(default_factory=list)
 
@@ -275,9 +278,9 @@ class Drive:
     # ------------------------------------------------------------ one run
 
     def _launch(self, beat: _Beat, origin: Origin) -> None:
-        if beat.running:
+        if beat.running >= (BESIDE_MAX if origin is Origin.BURST else 1):
             return
-        beat.running = True
+        beat.running += 1
         scheduled = origin is not Origin.BURST
         self.record.scheduled += scheduled
         self.record.extra += not scheduled
@@ -319,7 +322,7 @@ class Drive:
         self._feed(provisional, good=False)
 
     def _end(self, beat: _Beat, observation: Observation, *, good: bool) -> None:
-        beat.running = False
+        beat.running -= 1
         self._feed(observation, good=good)
 
     def _feed(self, observation: Observation, *, good: bool) -> None:
