@@ -3,10 +3,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo backtest check integration image fix bench clean
+.PHONY: help run test demo backtest check integration image fix bench bench-detection clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 run: $(READY) ## the daemon on config/claude.yaml, state in data/
 	@mkdir -p data && exec $(BIN)/python -m monitor run
@@ -34,6 +34,9 @@ fix: $(READY) ## repair format and what the linter can repair safely
 
 bench: $(READY) ## measure cost against its targets, into build/bench.json
 	@$(BIN)/python tests/bench/bench.py
+
+bench-detection: $(READY) ## how soon, how quiet: the engine, peers and bound in a simulated world (QUICK=1)
+	@$(BIN)/python -m tests.bench.detection $(if $(QUICK),--quick) $(if $(PUBLISH),--publish)
 
 clean: ## remove what was built and cached; data/ stays
 	@rm -rf .venv build dist htmlcov .coverage .coverage.* .*_cache .hypothesis
