@@ -175,14 +175,7 @@ class Daemon:
             sinks=(self._metrics, RunLog(), self._hub, *self._sinks),
             watch=self._pulse,
         )
-        courier = Courier(
-            outbox,
-            self._notifiers,
-            self._clock,
-            self._rng,
-            self.config.delivery.policy(),
-            self._announcing.letters,
-        )
+        courier = self._courier(outbox)
         self._orders = Orders(
             OrderBook(database, self.plan.vantage),
             {CLOSE_INCIDENT: incident_closer(self._pipeline)},
@@ -211,6 +204,16 @@ class Daemon:
         # However it ends, what waits is written; after an orderly end nothing waits.
         stack.push_async_callback(store.stop, self._scaled(STORE_SECONDS))
         await self._work(stop, store, courier, vitals)
+
+    def _courier(self, outbox: SqlOutbox) -> Courier:
+        return Courier(
+            outbox,
+            self._notifiers,
+            self._clock,
+            self._rng,
+            self.config.delivery.policy(),
+            self._announcing.letters,
+        )
 
     def _web(self, store: Store, vitals: Vitals) -> WebServer:
         deps = WebDeps(

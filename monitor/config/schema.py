@@ -27,7 +27,8 @@ from monitor.core.plan import Plan
 from monitor.core.policy import Policy
 from monitor.notify._base import NotifierSpec
 from monitor.notify._heartbeat import HeartbeatSpec
-from monitor.probes._base import HttpUrl, ProbeSpec, check_proxy
+from monitor.probes._base import ProbeSpec
+from monitor.probes._urls import HttpUrl, check_proxy
 from monitor.spec import Duration, Secret, Share, Spec
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"

@@ -94,15 +94,11 @@ class Engine:
         self._latency = LatencyWatch(plan, policy.latency)
         self._degradations = Degradations(self._latency, plan, policy.latency)
         self._probes = {probe.name: probe for probe in plan.probes}
+        calendar = self._beside.calendar
         self._board = Board(
-            self._beside.calendar.shown,
-            policy,
-            self._windows,
-            self._guard,
-            self._detectors,
-            self._correlator,
+            calendar.shown, policy, self._windows, self._guard, self._detectors, self._correlator
         )
-        self.maintain = self._beside.calendar.maintain
+        self.maintain = calendar.maintain
         self._last: dict[str, Judged] = {}
         self._held: set[str] = set()
         self._question = ControlQuestion(

@@ -47,6 +47,7 @@ class Instruments:
         self._registry = registry
         self._known: set[Gauge] = set()
         self._declare_runs()
+        self._declare_spending()
         self._declare_incidents()
         self._declare_self()
         for probe in plan.probes:
@@ -118,6 +119,8 @@ class Instruments:
             "probe",
             "limit",
         )
+
+    def _declare_spending(self) -> None:
         self.tokens = self._counter(
             "tokens_total", "Tokens sent and received by probes.", "probe", "direction"
         )

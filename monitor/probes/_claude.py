@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from monitor.core.observation import Check
-from monitor.probes._base import HttpReply, HttpUrl, ProbeSpec
+from monitor.probes._base import HttpReply, ProbeSpec
+from monitor.probes._urls import HttpUrl
 from monitor.spec import Secret
 
 PROMPT = "Say OK."

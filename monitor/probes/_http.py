@@ -35,8 +35,6 @@ from monitor.probes._base import (
     OnlyOnceError,
     RefusedError,
     Trail,
-    check_proxy,
-    check_url,
     hide,
     hide_in,
     report_bug,
@@ -45,6 +43,7 @@ from monitor.probes._base import (
 from monitor.probes._follow import Follow
 from monitor.probes._lookups import Resolver
 from monitor.probes._stream import StreamReader, unless_ended
+from monitor.probes._urls import check_proxy, check_url
 
 HEADERS_MAX = 100
 """How many headers an answer may have."""

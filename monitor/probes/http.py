@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.core.answer import parse_json, read
 from monitor.core.observation import Answer, Check
-from monitor.probes._base import HttpReply, HttpRequest, HttpUrl, ProbeKind, ProbeSpec, Reading
+from monitor.probes._base import HttpReply, HttpRequest, ProbeKind, ProbeSpec, Reading
+from monitor.probes._urls import HttpUrl
 from monitor.spec import Secret, Spec
 
 TEXT_CHARS_MAX = 16_384

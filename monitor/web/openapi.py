@@ -63,6 +63,53 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+INTERVAL = maybe(closed({"earliest": TIME, "latest": TIME}))
+ROUTES = many(closed({"name": TEXT, "state": one_of(State)}))
+NOTE = closed(
+    {
+        "indicator": maybe(TEXT),
+        "incident_url": maybe(LINK),
+        "posted_at": maybe(TIME),
+        "lead_seconds": maybe(NUMBER),
+    }
+)
+READ = {"read_at": maybe(TIME), "age_seconds": maybe(NUMBER)}
+VENDOR_INCIDENTS = many(
+    closed(
+        {
+            "id": TEXT,
+            "title": TEXT,
+            "url": maybe(LINK),
+            "status": TEXT,
+            "impact": maybe(TEXT),
+            "posted_at": TIME,
+            "updated_at": TIME,
+            "components": many(TEXT),
+        }
+    )
+)
+PROVIDER = {
+    **READ,
+    "url": maybe(LINK),
+    "indicator": maybe(TEXT),
+    "components": named(one_of(State)),
+    "incidents": VENDOR_INCIDENTS,
+    "maintenances": many(
+        closed(
+            {
+                "id": TEXT,
+                "title": TEXT,
+                "status": TEXT,
+                "starts": TIME,
+                "ends": TIME,
+                "components": many(TEXT),
+            }
+        )
+    ),
+    "unknown_components": many(TEXT),
+    "error": maybe(TEXT),
+}
+WORD = closed({"state": one_of(State), **READ, "incidents": VENDOR_INCIDENTS})
 TALLIES = named(closed({"runs": COUNT, "bad": COUNT}))
 SELF_AND_API = closed({"self": LINK, "api": LINK})
 
@@ -88,6 +135,7 @@ PROBE = {
     "kind": TEXT,
     "depth": one_of(Depth),
     "components": many(TEXT),
+    "alternative_for": maybe(TEXT),
     "model": maybe(TEXT),
     "credential": maybe(TEXT),
     "interval_seconds": NUMBER,
@@ -98,6 +146,7 @@ PROBE = {
     "paid": FLAG,
     "enabled": FLAG,
     "disabled_reason": maybe(TEXT),
+    "paused_reason": maybe(TEXT),
     "proven": FLAG,
     "last_run": maybe(ref("Run")),
     "links": SELF_AND_API,
@@ -133,14 +182,41 @@ INCIDENT = {
     "explanation": TEXT,
     "depth": one_of(Depth),
     "deepest_good": maybe(one_of(Depth)),
-    "components": many(closed({"component": TEXT, "state": one_of(State), "since": TIME})),
+    "components": many(
+        closed(
+            {
+                "component": TEXT,
+                "state": one_of(State),
+                "since": TIME,
+                "worst": one_of(State),
+                "cause": maybe(one_of(Outcome)),
+            }
+        )
+    ),
     "started_at": TIME,
+    "started_between": INTERVAL,
     "opened_at": TIME,
     "recovered_at": maybe(TIME),
+    "recovered_between": INTERVAL,
     "closed_at": maybe(TIME),
     "duration_seconds": NUMBER,
     "reopens": COUNT,
+    "flapping": FLAG,
+    "model": maybe(TEXT),
     "evidence": ref("Evidence"),
+    "timeline": many(
+        closed(
+            {
+                "at": TIME,
+                "what": TEXT,
+                "reason": one_of(Reason),
+                "sentence": TEXT,
+                "component": maybe(TEXT),
+            }
+        )
+    ),
+    "provider": NOTE,
+    "alternatives": ROUTES,
     "links": SELF_AND_API,
 }
 EVENT = {
@@ -179,12 +255,19 @@ COMPONENT = {
     ),
     "suspect": FLAG,
     "incident_id": maybe(TEXT),
+    "coverage": closed(
+        {"runs": COUNT, "usable": COUNT, "share": maybe(RATIO), "lost_to": maybe(TEXT)}
+    ),
+    "shared_with": many(TEXT),
+    "shared": maybe(TEXT),
     "links": closed({"self": LINK, "available": LINK}),
 }
 COMPONENT_DETAIL = {
     **COMPONENT,
     "statuspage_id": maybe(TEXT),
     "probes": many(closed({"probe": TEXT, "depth": one_of(Depth), "enabled": FLAG})),
+    "provider": WORD,
+    "alternatives": ROUTES,
 }
 AVAILABLE = {
     "vantage": TEXT,
@@ -194,6 +277,8 @@ AVAILABLE = {
     "reason": TEXT,
     "at": one_of(State),
     "available": FLAG,
+    "alternatives": ROUTES,
+    "provider": WORD,
 }
 STATUS = {
     "vantage": TEXT,
@@ -202,8 +287,24 @@ STATUS = {
     "summary": TEXT,
     "components": many(ref("Component")),
     "open_incidents": many(ref("Incident")),
+    "suspects": many(ref("Incident")),
     "network": ref("Network"),
+    "provider": maybe(ref("Provider")),
+    "alternatives": ROUTES,
+    "mutes": many(closed({"component": TEXT, "until": TIME, "reason": TEXT, "author": TEXT})),
 }
+STORY = many(
+    closed(
+        {
+            "at": TIME,
+            "what": TEXT,
+            "text": TEXT,
+            "reason": maybe(one_of(Reason)),
+            "component": maybe(TEXT),
+            "told": FLAG,
+        }
+    )
+)
 PROBLEM = {"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "instance": TEXT}
 
 SCHEMAS: Mapping[str, Mapping[str, Schema]] = {
@@ -213,11 +314,12 @@ SCHEMAS: Mapping[str, Mapping[str, Schema]] = {
     "Components": {"vantage": TEXT, "at": TIME, "components": many(ref("Component"))},
     "Available": AVAILABLE,
     "Incident": INCIDENT,
-    "IncidentDetail": {**INCIDENT, "events": many(ref("Event"))},
+    "IncidentDetail": {**INCIDENT, "events": many(ref("Event")), "story": STORY},
     "Incidents": {"vantage": TEXT, "incidents": many(ref("Incident")), "next": maybe(LINK)},
     "Evidence": EVIDENCE,
     "Event": EVENT,
     "Network": NETWORK,
+    "Provider": PROVIDER,
     "Probe": PROBE,
     "ProbeDetail": {**PROBE, "recent_runs": many(ref("Run"))},
     "Probes": {"vantage": TEXT, "at": TIME, "probes": many(ref("Probe"))},
