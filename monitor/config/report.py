@@ -229,8 +229,9 @@ def _about(seconds: float) -> str:
 
 def _title(words: str, more: str = "") -> Iterator[str]:
     yield ""
-    yield f"{words}, {more}" if more else words
-    yield "-" * len(words)
+    title = f"{words}, {more}" if more else words
+    yield title
+    yield "-" * min(len(title), WIDTH)
 
 
 def _row(label: str, text: str) -> Iterator[str]:
