@@ -7,8 +7,8 @@ run without an answer when the control targets turn out to have failed at the sa
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,8 @@ from monitor.core.observation import Observation
 from monitor.core.outcome import Counts, Outcome
 from monitor.core.plan import Plan, ProbePlan
 from monitor.core.policy import Policy
-from monitor.core.window import Windows
+from monitor.core.rules import share_limited
+from monitor.core.window import Entry, Windows
 
 DOUBTED_MAX = 500
 DOUBTED_SECONDS = 600.0
@@ -93,10 +94,20 @@ class Judge:
     def _evidence(self, probe: ProbePlan, key: str, now: float) -> str | None:
         """Why a refusal is not the key's fault, if anything says so."""
         entries = self._windows.since(self._unkeyed.get(probe.name, ()), now - UNKEYED_SECONDS)
-        bad = sum(entry.bad for entry in entries)
+        bad = self._unkeyed_bad([entry for entry in entries if entry.bad])
         components, until = self._vendor_spoke
         says = now <= until and not components.isdisjoint(probe.components)
         return self._credentials.evidence(key, now, unkeyed_bad=bad, provider_says_auth=says)
+
+    def _unkeyed_bad(self, bad: Sequence[Entry]) -> int:
+        """How many bad runs without a key say something of keys.
+
+        One probe in a blip of its own, asked again and again, does not: it takes two probes, or one
+        that is bad for longer than a blip lasts.
+        """
+        if bad and bad[-1].started - bad[0].started >= self._policy.solo.span:
+            return len(bad)
+        return share_limited(Counter(entry.probe for entry in bad))
 
     def _learn(self, probe: ProbePlan, judged: Judged) -> None:
         observation, verdict = judged.observation, judged.verdict

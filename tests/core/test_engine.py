@@ -283,7 +283,7 @@ def test_a_key_that_is_refused_now_and_then_is_an_outage() -> None:
     assert story.all(Rejudged)[0].run_ids == ("models@135/scheduled",)
 
 
-def test_refused_keys_while_runs_without_a_key_fail_too_are_an_outage_at_once() -> None:
+def test_refused_keys_while_runs_without_a_key_fail_too_are_an_outage() -> None:
     world = each(
         Trouble(100.0, 9e9, Comes.REFUSED, ("models", "count")), Trouble(100.0, 9e9, probes=("a",))
     )

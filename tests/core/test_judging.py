@@ -119,7 +119,7 @@ def test_a_sibling_key_refused_too_makes_it_the_vendors() -> None:
     assert bench.again(32.0) == [("models@30", Outcome.AUTH_ERROR)]
 
 
-def test_two_bad_runs_without_a_key_make_it_the_vendors() -> None:
+def test_runs_without_a_key_that_are_bad_for_longer_than_a_blip_make_it_the_vendors() -> None:
     bench = Bench()
     bench.run("models", 0.0)
     assert bench.run("models", 30.0, Comes.REFUSED) is Outcome.CREDENTIAL_REJECTED
@@ -128,9 +128,21 @@ def test_two_bad_runs_without_a_key_make_it_the_vendors() -> None:
     bench.run("page", 42.0, Comes.FAIL)
     assert bench.again(43.0) == [], "another component's page says nothing about this key"
     bench.run("hello", 45.0, Comes.FAIL)
-    (judged,) = bench.judge.key_doubts(MONO + 46.0)
+    assert bench.again(46.0) == [], "one probe may be in a blip of its own"
+    bench.run("hello", 121.0, Comes.FAIL)
+    (judged,) = bench.judge.key_doubts(MONO + 122.0)
     assert judged.verdict.outcome is Outcome.AUTH_ERROR
-    assert "2 runs without a key failed too" in judged.verdict.reason
+    assert "3 runs without a key failed too" in judged.verdict.reason
+
+
+def test_two_probes_without_a_key_need_no_such_patience() -> None:
+    gate = replace(PLAN.probe("hello"), name="gate")
+    bench = Bench(replace(PLAN, probes=(*PLAN.probes, gate)))
+    bench.run("models", 0.0)
+    bench.run("models", 30.0, Comes.REFUSED)
+    bench.run("hello", 40.0, Comes.FAIL)
+    bench.run("gate", 41.0, Comes.FAIL)
+    assert bench.again(42.0) == [("models@30", Outcome.AUTH_ERROR)]
 
 
 def test_what_a_key_was_never_allowed_stays_our_own_matter_however_well_it_works() -> None:
@@ -147,8 +159,8 @@ def test_evidence_is_that_of_a_probe_that_runs_though_another_with_its_key_is_di
     bench.run("models", 0.0)
     bench.run("models", 30.0, Comes.REFUSED)
     bench.run("hello", 40.0, Comes.FAIL)
-    bench.run("hello", 45.0, Comes.FAIL)
-    assert bench.again(46.0) == [("models@30", Outcome.AUTH_ERROR)]
+    bench.run("hello", 120.0, Comes.FAIL)
+    assert bench.again(121.0) == [("models@30", Outcome.AUTH_ERROR)]
 
 
 # ------------------------------------------------------------------ the network
