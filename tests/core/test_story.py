@@ -20,7 +20,7 @@ from tests.factories import NOON, an_event, an_evidence, an_incident
 MINUTE = timedelta(minutes=1)
 
 
-def whats(incident: Incident, *kinds: EventType) -> list[str]:
+def happened(incident: Incident, *kinds: EventType) -> list[str]:
     """What happened, in order, in short; events a minute apart from the opening on."""
     events = [
         an_event(kind, incident, at=incident.opened_at + number * MINUTE)
@@ -30,7 +30,7 @@ def whats(incident: Incident, *kinds: EventType) -> list[str]:
 
 
 def test_the_impact_begins_before_anybody_decides_that_it_has() -> None:
-    assert whats(an_incident(), EventType.OPENED) == [
+    assert happened(an_incident(), EventType.OPENED) == [
         "first_bad_run",
         "impact_began",
         "opened",
@@ -40,7 +40,7 @@ def test_the_impact_begins_before_anybody_decides_that_it_has() -> None:
 def test_the_end_of_the_impact_stands_where_it_was_and_not_where_it_was_decided() -> None:
     incident = an_incident()
     over = replace(incident, recovered_at=incident.opened_at + MINUTE / 2)
-    assert whats(over, EventType.OPENED, EventType.CLOSED)[2:] == [
+    assert happened(over, EventType.OPENED, EventType.CLOSED)[2:] == [
         "opened",
         "impact_ended",
         "closed",
@@ -71,7 +71,7 @@ def test_what_the_vendor_said_stands_where_it_was_said() -> None:
         lines = story(replace(incident, provider=note), [])
         assert [line.text for line in lines if line.what == "provider_posted"] == [text]
     for silent in (None, ProviderNote(indicator="none")):
-        assert "provider_posted" not in whats(replace(incident, provider=silent))
+        assert "provider_posted" not in happened(replace(incident, provider=silent))
 
 
 def test_a_decision_stands_before_what_was_told_of_it_and_carries_its_reason() -> None:
