@@ -64,9 +64,9 @@ def test_it_says_which_probes_are_disabled_and_why() -> None:
 
 def test_it_counts_the_requests_by_host() -> None:
     text = words(shipped(ANTHROPIC_API_KEY="planted"))
-    # A hello every 30 s; the gate, models, count_tokens, a message and a stream every 60 s; and
+    # A hello, the gate, models and count_tokens every 30 s; a message and a stream every 60 s; and
     # a stream of each of the dearer families every ten minutes.
-    assert f"{2880 + 5 * 1440 + 2 * 144:,} api.anthropic.com" in text
+    assert f"{4 * 2880 + 2 * 1440 + 2 * 144:,} api.anthropic.com" in text
     assert "2,880 captive.apple.com" in text
     assert "720 claude.fedstart.com" in text
 
