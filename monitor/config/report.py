@@ -20,6 +20,13 @@ from monitor.probes._base import ProbeSpec
 from monitor.spec import format_duration
 
 WIDTH = 80
+
+RUN_BYTES = 400
+"""What a run takes in the database with its indexes, about (measured in tests/storage)."""
+
+SUM_BYTES = 300
+"""What the sums of a probe or a component over an hour or a day take, about."""
+
 _LABEL = 11
 
 TOKENS_IN = 15
@@ -175,6 +182,20 @@ def _load(config: Config, plan: Plan) -> Iterator[str]:
     for host, count in sorted(hosts.items(), key=lambda item: (-item[1], item[0])):
         yield f"  {count:>8,.0f}  {host}"
     yield from _wrapped(f"{runs:,.0f} runs of probes a day")
+    yield from _growth(config, runs, len(plan.enabled()) + len(config.components))
+
+
+def _growth(config: Config, runs: float, names: int) -> Iterator[str]:
+    """What the database takes, on calm days."""
+    mib = 1024 * 1024
+    daily, keep = runs * RUN_BYTES / mib, config.storage.keep_runs
+    sums = names * 25 * SUM_BYTES / mib
+    yield from _title("Database", "on calm days")
+    yield from _wrapped(
+        f"grows by about {daily:.0f} MiB a day for {format_duration(keep)}, to about "
+        f"{daily * keep / DAY:.0f} MiB of single runs; then by about {sums:.1f} MiB a day of sums "
+        "by hour and day. Incidents are small, and kept for ever."
+    )
 
 
 def _host(spec: ProbeSpec) -> str:

@@ -184,7 +184,7 @@ async def ended(daemon: Program, server: Prometheus, alerts: Alertmanager) -> No
 
 @pytest.mark.integration("prometheus", "alertmanager")
 @pytest.mark.timeout(240)
-async def test_an_outage_reaches_prometheus_and_alertmanager_and_leaves_them(
+async def test_dashboards_against_real_prometheus_have_data_and_an_outage_reaches_alertmanager(
     tmp_path: Path, part: dict[str, str], offline: dict[str, str]
 ) -> None:
     port = free_port()
