@@ -15,10 +15,10 @@ from monitor.config.load import from_text
 from tests.conftest import ROOT
 
 PLAIN = """
-components: {api: {title: Claude API}}
+components: {api: {title: Claude API}, claude_code: {title: Claude Code}}
 probes:
-  - {name: a, kind: http, url: "https://a.test/", components: [api], interval: 30s}
-  - {name: b, kind: http, url: "https://b.test/", components: [api], interval: 30s}
+  - {name: a, kind: http, url: "https://a.test/", components: [api, claude_code], interval: 30s}
+  - {name: b, kind: http, url: "https://b.test/", components: [api, claude_code], interval: 30s}
 """
 VALUES = {
     "ALERT_WEBHOOK_URL": "https://alerts.test/",
