@@ -17,7 +17,7 @@ from monitor.clock import Clock
 from monitor.core.incident import Incident
 from monitor.delivery import Delivered, Notifier
 from monitor.notify._base import Refresher
-from monitor.storage.told import Told
+from monitor.storage.in_force import InForce
 
 REFRESH_TIMEOUT = 30.0
 """Seconds for one turn; the notifier's own limit comes sooner."""
@@ -29,7 +29,7 @@ class Keepalive:
     def __init__(
         self,
         notifiers: Iterable[Notifier],
-        told: Told,
+        told: InForce,
         open_incidents: Callable[[], Sequence[Incident]],
         clock: Clock,
     ) -> None:
@@ -57,7 +57,7 @@ class Keepalive:
 
         async def told() -> list[bytes]:
             ids = [incident.id for incident in self._open()]
-            return await self._told.in_force(refresher.name, ids) if ids else []
+            return await self._told.bodies(refresher.name, ids) if ids else []
 
         try:
             async with self._clock.timeout(REFRESH_TIMEOUT):

@@ -16,7 +16,7 @@ from monitor.app.keepalive import Keepalive
 from monitor.clock import VirtualClock
 from monitor.core.incident import EventType
 from monitor.delivery import Delivered, Delivery, GiveUp, Notifier, Result, Retry
-from monitor.storage.told import Told
+from monitor.storage.in_force import InForce
 from tests.app.house import a_house
 from tests.factories import an_incident
 from tests.fakes.notifier import FakeNotifier
@@ -50,14 +50,14 @@ class Forgetful(Notifier):
         return answer
 
 
-class FakeTold(Told):
+class FakeTold(InForce):
     """Every incident that is asked for is in force, as its id."""
 
     def __init__(self) -> None:
         pass
 
     @override
-    async def in_force(self, notifier: str, incident_ids: Collection[str]) -> list[bytes]:
+    async def bodies(self, notifier: str, incident_ids: Collection[str]) -> list[bytes]:
         return [f"{notifier} {each}".encode() for each in incident_ids]
 
 

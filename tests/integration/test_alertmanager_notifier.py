@@ -24,9 +24,9 @@ from monitor.notify._base import NotifierContext
 from monitor.notify.alertmanager import KIND, AlertmanagerSpec
 from monitor.pipeline import Change, Envelope, Posting
 from monitor.storage.database import open_database
+from monitor.storage.in_force import InForce
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.store import Store
-from monitor.storage.told import Told
 from tests.deploy.deployed import DEPLOY, read
 from tests.factories import an_event, an_incident
 from tests.fakes.notifier import FakeDeliverySink
@@ -126,7 +126,7 @@ async def delivering(folder: Path, *urls: str) -> AsyncIterator[Daemon]:
     )
     daemon = Daemon(store, spec, courier)
     keepalive = Keepalive(
-        [notifier], Told(database, "local"), lambda: tuple(daemon.open.values()), clock
+        [notifier], InForce(database, "local"), lambda: tuple(daemon.open.values()), clock
     )
     await store.start()
     try:

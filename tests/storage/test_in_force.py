@@ -9,9 +9,9 @@ from monitor.core.incident import EventType, Incident
 from monitor.delivery import Delivered, GiveUp, Result, Retry
 from monitor.pipeline import Change, Envelope, Posting
 from monitor.storage.database import Database
+from monitor.storage.in_force import INCIDENTS_MAX, InForce
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.store import Store
-from monitor.storage.told import INCIDENTS_MAX, Told
 from tests.factories import NOON, an_event, an_incident
 from tests.storage.conftest import Running
 
@@ -39,7 +39,7 @@ class Story:
     def __init__(self, database: Database, store: Store) -> None:
         self._store = store
         self._outbox = SqlOutbox(database, "local")
-        self._told = Told(database, "local")
+        self._told = InForce(database, "local")
         self._number = 0
 
     async def happen(
@@ -59,7 +59,7 @@ class Story:
         return body
 
     async def in_force(self, *incidents: Incident, notifier: str = "alerts") -> list[bytes]:
-        return await self._told.in_force(notifier, [each.id for each in incidents])
+        return await self._told.bodies(notifier, [each.id for each in incidents])
 
 
 @pytest.fixture
@@ -121,10 +121,10 @@ async def test_another_notifier_and_another_vantage_have_their_own(
 ) -> None:
     await story.happen(OPENED, TAKEN)
     assert await story.in_force(API, notifier="chat") == []
-    assert await Told(database, "elsewhere").in_force("alerts", [API.id]) == []
+    assert await InForce(database, "elsewhere").bodies("alerts", [API.id]) == []
 
 
 async def test_a_question_is_bounded(story: Story) -> None:
     body = await story.happen(OPENED, TAKEN)
     ids = [API.id, *(f"z{number}" for number in range(2 * INCIDENTS_MAX))]
-    assert await story._told.in_force("alerts", ids) == [body]
+    assert await story._told.bodies("alerts", ids) == [body]

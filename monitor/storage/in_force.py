@@ -20,7 +20,7 @@ INCIDENTS_MAX: Final = 100
 """How many incidents one question is about; so many are never open."""
 
 
-class Told:
+class InForce:
     """Reads the outbox of one vantage. Every call raises StorageError when the database fails."""
 
     def __init__(self, database: Database, vantage: str) -> None:
@@ -28,7 +28,7 @@ class Told:
         self._database = database
         self._vantage = vantage
 
-    async def in_force(self, notifier: str, incident_ids: Collection[str]) -> list[bytes]:
+    async def bodies(self, notifier: str, incident_ids: Collection[str]) -> list[bytes]:
         """The last delivered body of each of these incidents that `notifier` has been told of.
 
         An incident is left out as soon as its close stands in the outbox, delivered or not.
