@@ -25,6 +25,8 @@ def shipped_on(base_url: str, folder: Path) -> dict[str, Any]:
             hosts.append("127.0.0.1")
     for target in document["control"]["targets"]:
         target["url"] = moved(target["url"], base_url)
+    page = document["provider_status"]
+    page["urls"] = [moved(url, base_url) for url in page["urls"]]
     document["web"]["listen"] = "127.0.0.1:0"
     document["storage"]["url"] = f"sqlite:///{folder / 'state.db'}"
     return document
