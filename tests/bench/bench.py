@@ -42,7 +42,7 @@ from monitor.storage.database import open_database
 from monitor.storage.rows import run_row, run_values
 from monitor.storage.store import Store
 from monitor.storage.tables import runs
-from tests.bench import deliveries
+from tests.bench import deliveries, pages
 from tests.factories import NOON, a_plan, a_verdict, an_answer, an_observation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -413,6 +413,9 @@ FIGURES: tuple[Figure, ...] = (
         measure=deliveries.good_per_second,
         least=True,
     ),
+    Figure(name="page", unit="ms", target=50, measure=lambda _: pages.page_ms()),
+    Figure(name="scrape", unit="ms", target=30, measure=lambda _: pages.metrics_ms()),
+    Figure(name="lateness_rise_with_visitors", unit="ms", target=20, measure=pages.lateness_rise),
     Figure(name="restart", unit="s", target=3, measure=lambda _: restart()),
     Figure(
         name="backtest_runs_per_second",

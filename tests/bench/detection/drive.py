@@ -97,7 +97,8 @@ class _Beat:
 
     Attributes:
         timings: those that its good runs have in turn.
-        extras: how many extra runs are still to come; None outside a burst.
+        extras: how many extra runs are still to come; None outside a burst. `gap` seconds apart;
+            `burst` is its number, so that an older one dies out.
         left_out: beats that were good and are not entered: anchor, interval, first and last number.
     """
 
@@ -109,6 +110,8 @@ class _Beat:
     count: int = 0
     running: int = 0
     extras: int | None = None
+    gap: float = 0.0
+    burst: int = 0
     left_out: list[tuple[float, float, int, int]] = field(default_factory=list)
 
     @property
@@ -384,21 +387,23 @@ class Drive:
 
     def ask_again(self, effect: RequestBurst) -> None:
         """Carry out what the engine asks for after a bad run."""
-        for place, (name, count) in enumerate(effect.runs):
+        for name, count, wait, gap in effect.pace():
             beat = self._by_name[name]
-            known = beat.extras is not None
-            beat.extras = count
-            if not known:
-                wait = effect.gap * (place + 1) / len(effect.runs)
-                self._at(self.now + wait, partial(self._again, beat, effect.gap))
+            if beat.extras is not None and beat.gap == gap:
+                beat.extras = count
+                continue
+            beat.extras, beat.gap, beat.burst = count, gap, beat.burst + 1
+            self._at(self.now + wait, partial(self._again, beat, beat.burst))
 
-    def _again(self, beat: _Beat, gap: float) -> None:
+    def _again(self, beat: _Beat, burst: int) -> None:
+        if beat.burst != burst:
+            return
         if not beat.extras:
             beat.extras = None
             return
         beat.extras -= 1
         self._launch(beat, Origin.BURST)
-        self._at(self.now + gap, partial(self._again, beat, gap))
+        self._at(self.now + beat.gap, partial(self._again, beat, burst))
 
     def _cadence(self, effect: SetCadence) -> None:
         for name in effect.probes:
