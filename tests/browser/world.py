@@ -1,7 +1,7 @@
 """What a browser is shown: four conditions with ninety days behind them, from values in memory.
 
-`python tests/browser/world.py` writes the pictures of the README and those that are only looked at
-into build/pictures.
+`python -m tests.browser.world` writes the pictures of the README, the terminal's from a whole demo
+(two minutes), and those that are only looked at into build/pictures.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,14 @@ from tests.web.fakes import FakeDaemon, FakeHistory, FakePast, FakeScrape
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "build" / "pictures"
 README_PICTURE = ROOT / "docs" / "img" / "status-page.png"
+TERMINAL_PICTURE = ROOT / "docs" / "img" / "terminal.png"
+TERMINAL_LINES = 44
+"""How much of the demo is shown: its story, without the list of assumptions."""
+
+TERMINAL = """<!doctype html><meta charset="utf-8"><style>
+body { margin: 0; background: #171614; }
+pre { margin: 0; padding: 24px 28px; color: #f0eee8; font: 14px/1.5 "DejaVu Sans Mono", monospace; }
+</style><pre></pre>"""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
@@ -346,8 +355,24 @@ async def take(folder: Path) -> None:
             await page.screenshot(path=README_PICTURE)
 
 
+async def take_terminal(text: str) -> None:
+    """A picture of the first lines of a terminal's text."""
+    shown = "\n".join(text.splitlines()[:TERMINAL_LINES])
+    async with browser() as opened, tab(opened, width=760) as page:
+        await page.set_content(TERMINAL)
+        await page.locator("pre").evaluate("(pre, text) => { pre.textContent = text; }", shown)
+        await page.locator("pre").screenshot(path=TERMINAL_PICTURE)
+
+
+def demo() -> str:
+    """What a whole demo says."""
+    command = [sys.executable, "-m", "monitor", "demo", "--speed", "60"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603  # ourselves
+
+
 if __name__ == "__main__":
     for place in (PICTURES, README_PICTURE.parent):
         place.mkdir(parents=True, exist_ok=True)
     asyncio.run(take(PICTURES))
-    sys.stdout.write(f"pictures in {PICTURES}, and {README_PICTURE}\n")
+    asyncio.run(take_terminal(demo()))
+    sys.stdout.write(f"pictures in {PICTURES} and {README_PICTURE.parent}\n")
