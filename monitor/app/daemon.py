@@ -52,7 +52,7 @@ from monitor.probes import LookupThreads
 from monitor.refusal import Refusal
 from monitor.scheduler import CONCURRENCY_MAX, Asked, Pulse, Runner
 from monitor.storage.database import Database, StorageError, open_database
-from monitor.storage.in_force import InForce
+from monitor.storage.in_force import Effective
 from monitor.storage.lock import only_daemon
 from monitor.storage.orders import OrderBook
 from monitor.storage.outbox import SqlOutbox
@@ -185,7 +185,7 @@ class Daemon:
         store.on_committed(courier.wake)
         self._keepalive = Keepalive(
             self._notifiers,
-            InForce(database, self.plan.vantage),
+            Effective(database, self.plan.vantage),
             self.engine.open_incidents,
             self._clock,
         )

@@ -17,7 +17,7 @@ from monitor.clock import Clock
 from monitor.core.incident import Incident
 from monitor.delivery import Delivered, Notifier
 from monitor.notify._base import Refresher
-from monitor.storage.in_force import InForce
+from monitor.storage.in_force import Effective
 
 REFRESH_TIMEOUT = 30.0
 """Seconds for one turn; the notifier's own limit comes sooner."""
@@ -29,7 +29,7 @@ class Keepalive:
     def __init__(
         self,
         notifiers: Iterable[Notifier],
-        told: InForce,
+        told: Effective,
         open_incidents: Callable[[], Sequence[Incident]],
         clock: Clock,
     ) -> None:

@@ -20,7 +20,7 @@ INCIDENTS_MAX: Final = 100
 """How many incidents one question is about; so many are never open."""
 
 
-class InForce:
+class Effective:
     """Reads the outbox of one vantage. Every call raises StorageError when the database fails."""
 
     def __init__(self, database: Database, vantage: str) -> None:

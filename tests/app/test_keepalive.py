@@ -16,7 +16,7 @@ from monitor.app.keepalive import Keepalive
 from monitor.clock import VirtualClock
 from monitor.core.incident import EventType
 from monitor.delivery import Delivered, Delivery, GiveUp, Notifier, Result, Retry
-from monitor.storage.in_force import InForce
+from monitor.storage.in_force import Effective
 from tests.app.house import a_house
 from tests.factories import an_incident
 from tests.fakes.notifier import FakeNotifier
@@ -50,7 +50,7 @@ class Forgetful(Notifier):
         return answer
 
 
-class FakeTold(InForce):
+class FakeTold(Effective):
     """Every incident that is asked for is in force, as its id."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from monitor.notify._base import NotifierContext
 from monitor.notify.alertmanager import KIND, AlertmanagerSpec
 from monitor.pipeline import Change, Envelope, Posting
 from monitor.storage.database import open_database
-from monitor.storage.in_force import InForce
+from monitor.storage.in_force import Effective
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.store import Store
 from tests.deploy.deployed import DEPLOY, read
@@ -126,7 +126,7 @@ async def delivering(folder: Path, *urls: str) -> AsyncIterator[Daemon]:
     )
     daemon = Daemon(store, spec, courier)
     keepalive = Keepalive(
-        [notifier], InForce(database, "local"), lambda: tuple(daemon.open.values()), clock
+        [notifier], Effective(database, "local"), lambda: tuple(daemon.open.values()), clock
     )
     await store.start()
     try:

@@ -9,7 +9,7 @@ from monitor.core.incident import EventType, Incident
 from monitor.delivery import Delivered, GiveUp, Result, Retry
 from monitor.pipeline import Change, Envelope, Posting
 from monitor.storage.database import Database
-from monitor.storage.in_force import INCIDENTS_MAX, InForce
+from monitor.storage.in_force import INCIDENTS_MAX, Effective
 from monitor.storage.outbox import SqlOutbox
 from monitor.storage.store import Store
 from tests.factories import NOON, an_event, an_incident
@@ -39,7 +39,7 @@ class Story:
     def __init__(self, database: Database, store: Store) -> None:
         self._store = store
         self._outbox = SqlOutbox(database, "local")
-        self._told = InForce(database, "local")
+        self._told = Effective(database, "local")
         self._number = 0
 
     async def happen(
@@ -121,7 +121,7 @@ async def test_another_notifier_and_another_vantage_have_their_own(
 ) -> None:
     await story.happen(OPENED, TAKEN)
     assert await story.in_force(API, notifier="chat") == []
-    assert await InForce(database, "elsewhere").bodies("alerts", [API.id]) == []
+    assert await Effective(database, "elsewhere").bodies("alerts", [API.id]) == []
 
 
 async def test_a_question_is_bounded(story: Story) -> None:
