@@ -273,7 +273,9 @@ def test_the_runs_of_a_rehearsal_give_its_incidents_again(name: str) -> None:
         assert abs((incident.opened_at - other.opened_at).total_seconds()) <= 60
         assert incident.closed_at is not None
         assert other.closed_at is not None
-        assert abs((incident.closed_at - other.closed_at).total_seconds()) <= 60
+        # A recording does not say that slow probes were hurried: their close waits for a beat.
+        slowest = max(probe.interval for probe in plan.enabled())
+        assert abs((incident.closed_at - other.closed_at).total_seconds()) <= slowest
 
 
 def played_with(plan: Plan, policy: Policy, runs: Iterable[RecordedRun]) -> Played:

@@ -25,7 +25,11 @@ SPECS: dict[str, dict[str, Any]] = {
 POD: dict[str, Any] = SPECS["Deployment"]["template"]["spec"]
 CONTAINER: dict[str, Any] = POD["containers"][0]
 LABELS: dict[str, str] = SPECS["Deployment"]["template"]["metadata"]["labels"]
-CONFIG = (ROOT / "config" / "claude.yaml").read_text()
+CONFIG = "\n".join(
+    line
+    for line in (ROOT / "config" / "claude.yaml").read_text().splitlines()
+    if not line.lstrip().startswith("#")  # examples name variables of those who use them
+)
 VARIABLES = dict(re.findall(r"\$\{([A-Z][A-Z0-9_]{4,})(:-[^}]*)?\}", CONFIG))
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 CONFIG_MAP = "claude-uptime"

@@ -58,7 +58,10 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 def exported() -> set[str]:
     """Every series that the daemon shows, by name."""
     registry = CollectorRegistry()
-    Instruments(a_plan(), ["oncall"], registry).know_reload()
+    instruments = Instruments(a_plan(), ["oncall"], registry)
+    instruments.know_reload()
+    instruments.know_budget()
+    instruments.know_provider()
     names: set[str] = set()
     for family in registry.collect():
         ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
