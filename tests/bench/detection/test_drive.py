@@ -88,7 +88,7 @@ def test_one_bad_run_is_followed_by_extra_runs_of_all() -> None:
 def test_a_blip_of_the_own_network_opens_nothing_where_the_same_of_the_path_would() -> None:
     of = product("r0")
     own, path = (
-        silence(of.everything, 1200.0, 70.0, Random("test"), controls=own) for own in (True, False)
+        silence(of.everything, 1200.0, 150.0, Random("test"), controls=own) for own in (True, False)
     )
 
     assert EventType.OPENED not in types(played(of, own))
