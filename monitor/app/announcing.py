@@ -63,6 +63,7 @@ class Announcing:
             lasting,
             store.change,
             {component.name: component.title for component in self._plan.components},
+            lambda: bool(store.health().queued_changes),
         )
         self.letters = DeadLetters(
             self._metrics, self.audience, store.change, self._clock, self._plan.vantage

@@ -41,14 +41,19 @@ class Herald:
         lasting: Callable[[], Iterable[Incident]],
         change: Callable[[Change], None],
         titles: Mapping[str, str],
+        unwritten: Callable[[], bool],
     ) -> None:
-        """`lasting` are the engine's open incidents, `change` is the journal's."""
+        """`lasting` are the engine's open incidents, `change` and `unwritten` are the journal's.
+
+        `unwritten` is whether changes wait for the store: what they announce is not in the ledger.
+        """
         self._audience = audience
         self._ledger = ledger
         self._clock = clock
         self._lasting = lasting
         self._change = change
         self._titles = dict(titles)
+        self._unwritten = unwritten
 
     async def look(self) -> None:
         """Announce what is due.
@@ -60,9 +65,11 @@ class Herald:
             StorageError: the outbox cannot be read.
         """
         names = [incident.id for incident in self._lasting()]
-        if not names:
+        if not names or self._unwritten():
             return
         told = await self._ledger.told(names)
+        if self._unwritten():
+            return
         now = self._clock.now()
         for incident in self._lasting():
             if incident.id in names:

@@ -29,6 +29,7 @@ class Hall:
         self.asked = 0
         self.quiet = False
         self.closing = False
+        self.unwritten = False
         specs = [
             a_spec(name, f"https://{name}.example.test/", route=route)
             for name, route in routes.items()
@@ -39,7 +40,13 @@ class Hall:
             lambda _incident, _at: self.quiet,
         )
         self.herald = Herald(
-            audience, self, self.clock, lambda: tuple(self.open), self.changes.append, TITLES
+            audience,
+            self,
+            self.clock,
+            lambda: tuple(self.open),
+            self.changes.append,
+            TITLES,
+            lambda: self.unwritten,
         )
 
     async def told(self, incidents: list[str]) -> Mapping[str, Mapping[str, LastTold]]:
@@ -92,6 +99,16 @@ async def test_what_outlives_a_mute_is_announced_with_its_true_start() -> None:
     assert event.incident is not None
     assert event.incident.started_at == API.started_at
     assert "11:59" in event.summary
+
+
+async def test_a_store_that_takes_nothing_makes_nobody_hear_the_same_again_and_again() -> None:
+    hall = Hall(chat={})
+    hall.unwritten = True  # the opening waits to be written, so the ledger does not know of it
+    assert await hall.heard(1) == []
+    assert await hall.heard(2) == []
+    assert hall.asked == 0
+    hall.unwritten = False
+    assert await hall.heard(3) == [("chat", EventType.OPENED, Told.NOTHING)]
 
 
 async def test_what_came_back_under_a_mute_is_told_as_a_return() -> None:

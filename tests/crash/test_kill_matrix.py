@@ -22,7 +22,7 @@ from tests.crash.story import a_stage, arrivals, wrongs
 
 pytestmark = [pytest.mark.delivery_faults, pytest.mark.slow, pytest.mark.timeout(180)]
 
-AT_ONCE = 3
+AT_ONCE = 2
 """Stories played beside each other; each mostly waits."""
 
 EVENT = (
@@ -33,6 +33,7 @@ EVENT = (
     "change/insert incident_events",
     "change/insert deliveries",
     "change/insert engine_state",
+    "change/insert component_states",
     "change/commit",
     "change/committed",
     "claim/select deliveries",

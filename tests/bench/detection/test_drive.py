@@ -33,7 +33,7 @@ def types(record: Record) -> list[EventType]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("of", ["api", "r0"])
 def test_the_fast_way_tells_what_the_plain_one_does(of: str) -> None:
-    events, differing = same(of, 3.0, 0)
+    events, differing = same(of, 1.0, 0)
 
     assert differing == 0
     assert events > 0
