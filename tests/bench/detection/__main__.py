@@ -43,8 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _note(scale: float) -> str:
+    whole = (
+        "" if scale >= 1 else f" (or as many as a quick run has, if more; the whole has {OUTAGES})"
+    )
     return (
-        f"{OUTAGES * scale:.0f} outages a cell, {YEARS * scale:.3g} product-years for false "
+        f"{OUTAGES * scale:.0f} outages a cell{whole}, {YEARS * scale:.3g} product-years for false "
         f"incidents, the source of all chance is called `{SEED}`."
     )
 
