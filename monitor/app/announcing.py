@@ -14,7 +14,7 @@ from monitor.app.build import audience, heartbeat_limits
 from monitor.app.calendar import Calendar
 from monitor.app.dead_letters import DeadLetters
 from monitor.app.heartbeat import Heartbeat, Line
-from monitor.app.herald import Herald
+from monitor.app.herald import Herald, Journal
 from monitor.app.views import Vitals
 from monitor.clock import Clock
 from monitor.config.schema import Config
@@ -61,9 +61,8 @@ class Announcing:
             outbox,
             self._clock,
             lasting,
-            store.change,
+            Journal(store.change, lambda: bool(store.health().queued_changes)),
             {component.name: component.title for component in self._plan.components},
-            lambda: bool(store.health().queued_changes),
         )
         self.letters = DeadLetters(
             self._metrics, self.audience, store.change, self._clock, self._plan.vantage

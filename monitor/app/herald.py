@@ -8,6 +8,7 @@ Nothing is remembered here; a restart, a reload of routes or the end of a mute f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -30,6 +31,19 @@ class Ledger(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What the herald needs of the store.
+
+    Attributes:
+        change: takes what is to be written.
+        unwritten: whether changes still wait: what they announce is not in the ledger yet.
+    """
+
+    change: Callable[[Change], None]
+    unwritten: Callable[[], bool]
+
+
 class Herald:
     """Announces late what was held back, and reminds."""
 
@@ -39,21 +53,16 @@ class Herald:
         ledger: Ledger,
         clock: Clock,
         lasting: Callable[[], Iterable[Incident]],
-        change: Callable[[Change], None],
+        journal: Journal,
         titles: Mapping[str, str],
-        unwritten: Callable[[], bool],
     ) -> None:
-        """`lasting` are the engine's open incidents, `change` and `unwritten` are the journal's.
-
-        `unwritten` is whether changes wait for the store: what they announce is not in the ledger.
-        """
+        """`lasting` are the engine's open incidents."""
         self._audience = audience
         self._ledger = ledger
         self._clock = clock
         self._lasting = lasting
-        self._change = change
+        self._journal = journal
         self._titles = dict(titles)
-        self._unwritten = unwritten
 
     async def look(self) -> None:
         """Announce what is due.
@@ -65,10 +74,10 @@ class Herald:
             StorageError: the outbox cannot be read.
         """
         names = [incident.id for incident in self._lasting()]
-        if not names or self._unwritten():
+        if not names or self._journal.unwritten():
             return
         told = await self._ledger.told(names)
-        if self._unwritten():
+        if self._journal.unwritten():
             return
         now = self._clock.now()
         for incident in self._lasting():
@@ -86,7 +95,7 @@ class Herald:
                 type=posting.event.type.value,
                 notifiers=[envelope.notifier for envelope in posting.envelopes],
             )
-        self._change(Change(postings=postings))
+        self._journal.change(Change(postings=postings))
 
     def _sentence(self, kind: EventType, incident: Incident) -> str:
         return incident_sentence(kind, incident, self._titles)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from monitor.app.herald import Herald
+from monitor.app.herald import Herald, Journal
 from monitor.clock import VirtualClock
 from monitor.core.incident import EventType, Incident, Reason, SeverityLevel
 from monitor.notify._addressees import Addressees
@@ -44,9 +44,8 @@ class Hall:
             self,
             self.clock,
             lambda: tuple(self.open),
-            self.changes.append,
+            Journal(self.changes.append, lambda: self.unwritten),
             TITLES,
-            lambda: self.unwritten,
         )
 
     async def told(self, incidents: list[str]) -> Mapping[str, Mapping[str, LastTold]]:

@@ -188,7 +188,9 @@ def perform(order: dict[str, Any]) -> None:
     daemon._notifiers = tuple(Watched(each, steps) for each in daemon._notifiers)
 
     async def run() -> None:
-        await daemon.run(stop_on_signals())
+        stop = stop_on_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        await daemon.run(stop)
 
     run_loop(run())
     Path(order["steps"]).write_text(json.dumps(steps.seen))
@@ -228,13 +230,14 @@ def main() -> None:
     _tell(ready=os.getpid())
     for line in sys.stdin:
         order = json.loads(line)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+        # A stop that comes before the daemon listens for it waits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM])
         pid = os.fork()
         if not pid:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
             os._exit(_child(order))
         _tell(order=order["order"], pid=pid)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD, signal.SIGTERM])
 
 
 if __name__ == "__main__":
