@@ -98,11 +98,12 @@ async def play(site: Site, folder: Path, point: str) -> Told:
         first = await site.start(stage, kill_at=point)
         story = tasks.create_task(stage.play())
         await asyncio.wait((story, first.ended), return_when=asyncio.FIRST_COMPLETED)
-        after, second = stage.passed, None
-        if first.ended.done():
-            second = await site.start(stage)
+        after = stage.passed
+        if not first.ended.done():
+            await first.stop()  # the end was seen just before the last step's death
+        second = await site.start(stage)
         await story
-        stopped = await (second or first).stop()
+        stopped = await second.stop()
         counted = Counter(each.id for each in arrivals(stage.receiver.got))
         return Told(
             point=point,
