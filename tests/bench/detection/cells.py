@@ -35,7 +35,7 @@ SHARES = (100, 70, 50, 30, 20, 10, 5)
 """Percents of failing runs that the curve is drawn through."""
 
 SEED = "unused 2026-11"
-"""Names the source of all chance. Nothing was ever tuned on it."""
+"""Names the source of all chance. No rule was tuned on it; the intervals were, once."""
 QUICK_SEED = "quick"
 
 
