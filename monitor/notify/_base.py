@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import Field
 from typing_extensions import override
@@ -279,6 +280,22 @@ class GuardedResolver(AbstractResolver):
     @override
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def guarded_session(
+    executor: Executor | None, tls: ssl.SSLContext, *, allow_link_local: bool
+) -> aiohttp.ClientSession:
+    """A session for one request over a connection of its own, past `GuardedResolver`.
+
+    It keeps no cookies, unpacks nothing, and has no limit of time: the caller's clock has one.
+    """
+    resolver = GuardedResolver(executor, allow_link_local=allow_link_local)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True, resolver=resolver, ssl=tls),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        auto_decompress=False,
+    )
 
 
 def _written(address: tuple[Any, ...]) -> str:

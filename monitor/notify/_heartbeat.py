@@ -13,12 +13,13 @@ from pydantic_core.core_schema import ValidationInfo
 from yarl import URL
 
 from monitor.notify._base import (
-    GuardedResolver,
     NotifierContext,
     TargetRefusedError,
+    guarded_session,
     link_local,
     tls_context,
 )
+from monitor.notify._http import http_url
 from monitor.spec import Duration, Secret, Spec, format_duration
 
 ATTEMPTS = 2
@@ -52,12 +53,8 @@ class HeartbeatSpec(Spec):
         if not url:
             return url
         msg = "a url is written like https://hc.example.com/ping/UUID"
-        try:
-            parsed = URL(url.reveal())
-            usable = parsed.scheme in ("http", "https") and bool(parsed.host) and parsed.port
-        except ValueError:
-            raise ValueError(msg) from None
-        if not usable:
+        parsed = http_url(url)
+        if parsed is None:
             raise ValueError(msg)
         if link_local(parsed.host or "") and not info.data.get("allow_link_local"):
             msg = "leads to a link-local or metadata address; allow_link_local: true permits it"
@@ -115,18 +112,8 @@ class Pinger:
 
     async def _ask(self, method: str, url: URL, body: bytes) -> int:
         allow = self._spec.allow_link_local or self._proxy is not None
-        connector = aiohttp.TCPConnector(
-            force_close=True,
-            resolver=GuardedResolver(self._executor, allow_link_local=allow),
-            ssl=self._tls,
-        )
         async with (
-            aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),  # the clock's own limit stands
-                auto_decompress=False,
-            ) as session,
+            guarded_session(self._executor, self._tls, allow_link_local=allow) as session,
             session.request(
                 method,
                 url,

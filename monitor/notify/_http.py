@@ -32,11 +32,11 @@ from yarl import URL
 
 from monitor.delivery import Delivered, GiveUp, Result, Retry
 from monitor.notify._base import (
-    GuardedResolver,
     NotifierContext,
     NotifierSpec,
     TargetRefusedError,
     excerpt,
+    guarded_session,
     link_local,
     retry_after,
     secrets_of,
@@ -125,7 +125,7 @@ def check_url(url: Secret, settings: Mapping[str, object], example: str) -> Secr
     """
     if not url:
         return url
-    parsed = _parsed(url)
+    parsed = http_url(url)
     if parsed is None:
         msg = f"a url is written like {example}"
         raise ValueError(msg)
@@ -138,7 +138,7 @@ def check_url(url: Secret, settings: Mapping[str, object], example: str) -> Secr
     return url
 
 
-def _parsed(url: Secret) -> URL | None:
+def http_url(url: Secret) -> URL | None:
     """An address over HTTP; None where it is none."""
     try:
         parsed = URL(url.reveal())
@@ -227,18 +227,8 @@ class Poster:
     async def _post(self, body: bytes, headers: Mapping[str, str], final: frozenset[int]) -> Result:
         # A proxy looks the receiver's name up itself; here only the proxy's is, which is trusted.
         allow = self._allow_link_local or self._proxy is not None
-        connector = aiohttp.TCPConnector(
-            force_close=True,
-            resolver=GuardedResolver(self._executor, allow_link_local=allow),
-            ssl=self._tls,
-        )
         async with (
-            aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),  # the clock's own limit stands
-                auto_decompress=False,
-            ) as session,
+            guarded_session(self._executor, self._tls, allow_link_local=allow) as session,
             session.post(
                 self._url,
                 data=body,
