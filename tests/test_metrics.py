@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -20,6 +21,7 @@ from monitor.core.outcome import Counts, Outcome
 from monitor.core.provider import ProviderReport
 from monitor.delivery import Delivered, GiveUp, Result, Retry
 from monitor.metrics import Backlog, DeliveryResult, Metrics, SkipReason
+from monitor.metrics.export import Exported
 from tests.factories import (
     NOON,
     a_component_view,
@@ -551,3 +553,28 @@ def test_what_is_left_of_the_budget_is_absent_until_known(metrics: Metrics) -> N
     for left in (0.2, 0.1):
         metrics.refresh(a_status_view(a_plan()), budget=left)
         assert value(metrics, "budget_remaining_usd") == left
+
+
+@pytest.mark.parametrize("openmetrics", [True, False])
+def test_the_text_is_the_one_that_the_client_library_writes(*, openmetrics: bool) -> None:
+    inner = CollectorRegistry()
+    exported = Exported(inner, 'here "and" there')
+    whole = CollectorRegistry()
+    whole.register(exported)
+    runs = Counter("runs", "Runs,\nby \\ outcome.", ["probe"], registry=inner)
+    took = Histogram("took_seconds", "How long.", ["probe"], buckets=(0.5, 1), registry=inner)
+    level = Gauge("level", "How high.", registry=inner)
+
+    def library() -> bytes:
+        encode, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
+        return encode(whole) if openmetrics else generate_latest(whole)
+
+    assert exported.render(openmetrics=openmetrics) == library()
+    for turn in range(3):
+        for probe in ("one", 'an "other"\\\n', f"new in turn {turn}"):
+            runs.labels(probe).inc(2.5, exemplar={"request_id": f"req_{turn}"})
+            took.labels(probe).observe(0.7 * turn, exemplar={"request_id": f"req_{turn // 2}"})
+        level.set((float("nan"), float("-inf"), 1e15)[turn])
+        text = exported.render(openmetrics=openmetrics)
+        assert text == library()
+        assert b"req_" in text or not openmetrics

@@ -25,7 +25,7 @@ from monitor.core.observation import Observation
 from monitor.core.outcome import Verdict
 from monitor.core.plan import Plan
 from monitor.delivery import Delivery, Result
-from monitor.metrics.export import Exported, render
+from monitor.metrics.export import Exported
 from monitor.metrics.instruments import Instruments
 from monitor.metrics.labels import (
     Backlog,
@@ -72,7 +72,8 @@ class Metrics:
         ProcessCollector(registry=inner)
         PlatformCollector(registry=inner)
         GCCollector(registry=inner)
-        self.registry.register(Exported(inner, plan.vantage))
+        self._exported = Exported(inner, plan.vantage)
+        self.registry.register(self._exported)
         self._probes = frozenset(probe.name for probe in plan.probes)
         self._components = frozenset(component.name for component in plan.components)
         self._notifiers = tuple(notifiers)
@@ -176,7 +177,7 @@ class Metrics:
 
     def render(self, *, openmetrics: bool) -> bytes:
         """Everything as text, in Prometheus's or the OpenMetrics format. May run in a thread."""
-        return render(self.registry, openmetrics=openmetrics)
+        return self._exported.render(openmetrics=openmetrics)
 
     # ------------------------------------------------------------------ how
 

@@ -6,9 +6,10 @@ it. Colours come from classes, which the style gives their meaning in light and 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.core.incident import Incident, State
@@ -19,6 +20,8 @@ from monitor.web import words
 from monitor.web.ports import PastRun
 
 DAYS = 90
+DRAWN_DAYS_MAX = 4096
+"""Days of components whose drawing is kept: ninety of each of some, and many versions of today."""
 DAY_UNITS = 10
 BAR_UNITS = 8
 BAR_HEIGHT = 32
@@ -80,14 +83,15 @@ def uptime(days: Sequence[ComponentSums], today: datetime) -> Uptime:
     figures: list[str] = []
     for place in range(DAYS):
         sums = known.get(first + place * DAY)
-        figures.append(_figures(sums))
-        if sums is None or not sums.times.known:
+        word, bar = ("-", None) if sums is None else _drawn(sums)
+        figures.append(word)
+        x = place * DAY_UNITS + 1
+        if bar is None:
             continue  # the ground shows: unknown
-        bar = _day_bar(place, sums)
         if bar.state is State.OPERATIONAL:
-            well.append(f"M{bar.x} {bar.y:g}h{BAR_UNITS}v{bar.height:g}h-{BAR_UNITS}z")
+            well.append(f"M{x} {bar.y:g}h{BAR_UNITS}v{bar.height:g}h-{BAR_UNITS}z")
         else:
-            bars.append(bar)
+            bars.append(replace(bar, x=x))
     whole = add_times(first, days).times
     return Uptime(
         bars=tuple(bars),
@@ -128,20 +132,28 @@ def day_label(sums: ComponentSums) -> str:
     return f"{text}; {', '.join(troubles)}" if troubles else text
 
 
-def _day_bar(place: int, sums: ComponentSums) -> DayBar:
+@functools.lru_cache(maxsize=DRAWN_DAYS_MAX)
+def _drawn(sums: ComponentSums) -> tuple[str, DayBar | None]:
+    """A day's word for the script and its bar, not put in its place yet; no bar when unknown.
+
+    Kept: of the days on a page only today's changes from look to look.
+    """
+    if not sums.times.known:
+        return _figures(sums), None
     height = round(max(4.0, sums.times.coverage * BAR_HEIGHT), 1)
-    return DayBar(
-        x=place * DAY_UNITS + 1,
+    bar = DayBar(
+        x=0,
         y=round(BAR_HEIGHT - height, 1),
         height=height,
         state=day_state(sums),
         label=day_label(sums),
     )
+    return _figures(sums), bar
 
 
-def _figures(sums: ComponentSums | None) -> str:
-    share = None if sums is None else availability(sums.times)
-    if sums is None or share is None:
+def _figures(sums: ComponentSums) -> str:
+    share = availability(sums.times)
+    if share is None:
         return "-"
     away = sums.times.of(State.PARTIAL_OUTAGE, State.MAJOR_OUTAGE)
     return f"{math.floor(share * 10_000)},{round(sums.times.coverage * 100)},{math.ceil(away / 60)}"

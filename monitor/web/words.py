@@ -194,6 +194,8 @@ def clean(text: str) -> str:
     become a visible mark; line breaks become spaces; what is too long is cut.
     """
     cut = text if len(text) <= TEXT_CHARS_MAX else text[: TEXT_CHARS_MAX - 1] + "…"
+    if cut.isprintable():  # nearly every text: none of those categories is printable
+        return cut
     return "".join(_shown(character) for character in cut)
 
 

@@ -28,12 +28,12 @@ POSTED = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
 
 HEAD = """
 name: {name}
-title: Twelve minutes at most, six of which are an outage
+title: A quarter of an hour at most, six of which are an outage
 source: Invented.
 visibility: assumed
 start: 2026-05-01T12:00:00Z
 impact: {{start: "12:01:30", end: "12:07:00"}}
-end: 12:11:45
+end: 12:15:30
 vendor: {{id: 9l93x2ht4s5w, name: Trouble with the pages, impact: major}}
 timeline:
   - at: 12:03:00

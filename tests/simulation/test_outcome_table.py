@@ -41,7 +41,8 @@ from tests.simulation.worlds import a_scenario, a_world
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SPEED = 5.0
+SPEED = 3.0
+"""A drip of seven seconds has one real second to spare before it is a slow one."""
 AT_ONCE = 12
 """How many runs are under way together, of those that answer at once."""
 
