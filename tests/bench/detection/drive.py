@@ -44,6 +44,7 @@ from monitor.core.observation import (
     Timings,
     TransportError,
 )
+from monitor.core.onset import REACH
 from monitor.core.outcome import Outcome, Verdict
 from monitor.core.plan import ControlPlan, ProbePlan
 from monitor.core.pools import pools_of
@@ -66,6 +67,8 @@ JUMP_MIN = 40.0
 BELIEVED = 5
 """Fewer bad runs of one component within its longest window open nothing."""
 MEMORY_SPARE = 60.0
+LOOKS_BACK = REACH + MEMORY_SPARE
+"""So far back the start of an impact is looked for once something has opened."""
 MEMORY_RUNS = 6
 """A row of bad runs of one probe is shorter than this where its length matters."""
 
@@ -235,6 +238,14 @@ class Drive:
         self._ticked = max(self._ticked, math.floor(target) - QUIET_TICK)
         return True
 
+    def _forget(self) -> None:
+        """Tick the second that has begun: the plain way has forgotten what is older by now."""
+        second = math.floor(self.now)
+        if self._fast and self._quiet and self._ticked < second:
+            now, self.now = self.now, float(second)
+            self._tick(second)
+            self.now = now
+
     def _leave_out(self, beat: _Beat, count: int) -> None:
         first, last = beat.count, beat.count + count
         self._world.skip(beat.place, count)
@@ -247,7 +258,7 @@ class Drive:
         """Enter the good runs that were left out, as far back as anything looks."""
         moment = self._moment()
         for beat in company.beats:
-            since = self.now - max(company.window, MEMORY_RUNS * beat.plan.interval)
+            since = self._ticked - max(company.window, LOOKS_BACK, MEMORY_RUNS * beat.plan.interval)
             for anchor, interval, first, last in beat.left_out:
                 for number in range(max(first, math.ceil((since - anchor) / interval)), last):
                     judged = self._left_out_run(beat, anchor + number * interval)
@@ -330,6 +341,7 @@ class Drive:
 
     def _feed(self, observation: Observation, *, good: bool) -> None:
         if not good:
+            self._forget()
             self._break(self._by_name[observation.probe])
             for company in self._companies[observation.probe]:
                 if company.enough(self.now):

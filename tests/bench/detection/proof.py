@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 from functools import partial
 
-from monitor.core.incident import Event, EventType, Reason, State
+from monitor.core.incident import Event
 from tests.bench.detection.drive import Drive
 from tests.bench.detection.products import product
 from tests.bench.detection.world import DAY, Noise, World
@@ -17,31 +17,19 @@ NOISE = Noise(p0=0.04, path=0.5)
 """More than any cell has, so that much happens."""
 
 BOTH = (True, False)
-Measured = tuple[float, EventType, Reason | None, tuple[tuple[str, State], ...]]
 
 
 def told(of: str, seed: str, days: float, *, fast: bool) -> list[tuple[float, Event]]:
-    """What the engine announces in so many days of noise."""
+    """What the engine announces in so many days of noise, each with its second."""
     length = days * DAY
     world = World(product(of), NOISE, seed, length)
     return Drive(product(of), world, fast=fast).play(length).announced
 
 
-def measured(at: float, event: Event) -> Measured:
-    """What the benchmark measures of an event: when and what.
-
-    Not when the incident is said to have started: good runs that are jumped over have no times of
-    their own, which moves that by seconds.
-    """
-    components = event.incident.components if event.incident else ()
-    states = tuple((part.component, part.state) for part in components)
-    return at, event.type, event.reason, states
-
-
 def same(of: str, days: float, number: int) -> tuple[int, int]:
     """How many events one piece of time has, and how many of them differ."""
     seed = f"proof/{of}/{number}"
-    fast, plain = ([measured(*each) for each in told(of, seed, days, fast=way)] for way in BOTH)
+    fast, plain = (told(of, seed, days, fast=way) for way in BOTH)
     differing = sum(one != other for one, other in zip(fast, plain, strict=False))
     return len(plain), differing + abs(len(fast) - len(plain))
 
