@@ -16,6 +16,7 @@ from monitor.spec import Duration, Share, Spec, format_duration
 _FAST = policy.Fast()
 _SOLO = policy.Solo()
 _SLOW = policy.Slow()
+_NOISE = policy.Noise()
 _RECOVER = policy.Recover()
 _CLOSE = policy.Close()
 _BURST = policy.Burst()
@@ -68,7 +69,24 @@ class SlowSpec(Spec):
     episodes_small: int = Field(ge=2)
     """Episodes needed in a pool of one or two."""
     span: Duration = _SLOW.span
-    """Time from the first to the last episode."""
+    """Time from the first to the last episode when at least `answered_min` are HTTP answers."""
+    span_unanswered: Duration = _SLOW.span_unanswered
+    """The same for bad runs that never got an answer."""
+    answered_min: int = Field(default=_SLOW.answered_min, ge=0)
+    """How many HTTP answers of the vendor prove that the route works."""
+
+
+class NoiseSpec(Spec):
+    """What is usual here, and what that asks of the slow rules."""
+
+    levels: tuple[Share, ...] = Field(default=_NOISE.levels, max_length=8)
+    """For each of these shares of usually bad runs that is exceeded, one episode more."""
+    over: Duration = Field(default=_NOISE.over, ge=3600, le=2_678_400)
+    """How far back the usual reaches."""
+    settled: Duration = Field(default=_NOISE.settled, gt=0)
+    """A shorter past counts as so long: it takes time to know a place."""
+    apart: Duration = Field(default=_NOISE.apart, gt=0)
+    """Bad runs less than this apart are one disturbance."""
 
 
 class RecoverSpec(Spec):
@@ -185,7 +203,9 @@ class LatencySpec(Spec):
 def _slow(rule: policy.Slow) -> SlowSpec:
     """A slow rule in the notation of the config."""
     numbers = dataclasses.asdict(rule)
-    durations = {name: format_duration(numbers[name]) for name in ("window", "span")}
+    durations = {
+        name: format_duration(numbers[name]) for name in ("window", "span", "span_unanswered")
+    }
     return SlowSpec.model_validate(numbers | durations)
 
 
@@ -200,6 +220,8 @@ class DetectionSpec(Spec):
         default=tuple(_slow(rule) for rule in _POLICY.slow), max_length=8
     )
     """Episodes over longer windows, one rule a window."""
+    noise: NoiseSpec = NoiseSpec()
+    """How calm it usually is."""
     recover: RecoverSpec = RecoverSpec()
     """From open to recovering."""
     close: CloseSpec = CloseSpec()
@@ -231,6 +253,7 @@ class DetectionSpec(Spec):
             fast=policy.Fast(**self.fast.model_dump()),
             solo=policy.Solo(**self.solo.model_dump()),
             slow=tuple(policy.Slow(**rule.model_dump()) for rule in self.slow),
+            noise=policy.Noise(**self.noise.model_dump()),
             recover=policy.Recover(**self.recover.model_dump()),
             close=policy.Close(**self.close.model_dump()),
             burst=policy.Burst(**self.burst.model_dump()),

@@ -40,6 +40,7 @@ from monitor.core.dating import began, ended
 from monitor.core.family import dead_family, members
 from monitor.core.incident import Reason, State
 from monitor.core.moment import Moment
+from monitor.core.noise import NoiseMeter
 from monitor.core.opening import Found, deepest_good, find, path_proven
 from monitor.core.outcome import Depth
 from monitor.core.plan import ComponentPlan, Window
@@ -77,6 +78,7 @@ class Detector:
         self._policy = policy
         self._windows = windows
         self._maintenance = maintenance
+        self.noise = NoiseMeter(pools, policy.noise)
         self._heard: dict[str, float] = {}
         self._rest: dict[tuple[str, ...], tuple[Pool, ...]] = {}
 
@@ -85,13 +87,17 @@ class Detector:
     def heard(self, probe: str, started: float) -> None:
         """A run of `probe` ended with an answer of some kind, usable or not."""
         self._heard[probe] = max(started, self._heard.get(probe, started))
+        self.noise.heard(started)
 
     def entered(
         self, entry: Entry, now: Moment, *, answered_only: bool = False
     ) -> list[Transition]:
         """A usable run is in the windows."""
         if self.standing.stage is Stage.CALM:
-            return self.judge(now, answered_only=answered_only) if entry.bad else []
+            if not entry.bad:
+                return []
+            self.noise.bad(entry.probe, entry.started)
+            return self.judge(now, answered_only=answered_only)
         if not self.pools:
             return []
         found = self._widen(entry, now) if entry.bad else []
@@ -140,7 +146,7 @@ class Detector:
         return [self._open(found, now)]
 
     def _find(self, now: Moment, floor: float) -> Found | None:
-        return find(self.pools, self._windows, self._policy, now.mono, floor)
+        return find(self.pools, self._windows, self._policy, now.mono, floor, self.noise)
 
     def _open(self, found: Found, now: Moment) -> Transition:
         old, close = self.standing, self._policy.close
@@ -200,9 +206,10 @@ class Detector:
             return []
         names = tuple(sorted(inside))
         if names not in self._rest:
-            rest = [probe for probe in self.pools[0].probes if probe.name not in inside]
-            self._rest[names] = pools_over(rest, self._policy)
-        found = find(self._rest[names], self._windows, self._policy, now.mono, standing.floor)
+            others = [probe for probe in self.pools[0].probes if probe.name not in inside]
+            self._rest[names] = pools_over(others, self._policy)
+        rest, floor = self._rest[names], standing.floor
+        found = find(rest, self._windows, self._policy, now.mono, floor, self.noise)
         if found is None:
             return []
         depth = min(found.pool.depth, standing.depth, key=lambda depth: depth.level)
@@ -340,6 +347,7 @@ class Detector:
             "standing": standing_to_plain(self.standing),
             "heard": dict(self._heard),
             "watched": self.watched,
+            "noise": self.noise.snapshot(),
         }
 
     def restore(self, saved: Mapping[str, Any], shift: float) -> None:
@@ -350,6 +358,8 @@ class Detector:
         self.standing = replace(standing, culprits=known)
         self._heard = {name: when + shift for name, when in saved["heard"].items()}
         self.watched = None if saved["watched"] is None else saved["watched"] + shift
+        if "noise" in saved:
+            self.noise.restore(saved["noise"], shift)
 
 
 def impact_start(found: Found) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from monitor.core.noise import NoiseMeter, Usual
 from monitor.core.outcome import Depth
 from monitor.core.policy import Policy
 from monitor.core.pools import Pool
@@ -37,16 +38,22 @@ class Found:
 
 
 def find(
-    pools: tuple[Pool, ...], windows: Windows, policy: Policy, now: float, floor: float
+    pools: tuple[Pool, ...],
+    windows: Windows,
+    policy: Policy,
+    now: float,
+    floor: float,
+    noise: NoiseMeter,
 ) -> Found | None:
     """The deciding pool, or None when no rule is met.
 
-    Of several pools that meet a rule the one with the largest share of bad runs decides, the
-    shallowest among equals. Runs that started before `floor` are no evidence.
+    `noise` tells what is usual in each. Of several pools that meet a rule the one with the largest
+    share of bad runs decides, the shallowest among equals. Runs that started before `floor` are no
+    evidence.
     """
     best: Found | None = None
     for pool in pools:
-        breach = _rule_met(pool, windows, policy, now, floor)
+        breach = _rule_met(pool, windows, policy, now, floor, noise)
         if breach is None:
             continue
         entries = tuple(windows.since(pool.names, max(floor, breach.onset)))
@@ -57,7 +64,7 @@ def find(
 
 
 def _rule_met(
-    pool: Pool, windows: Windows, policy: Policy, now: float, floor: float
+    pool: Pool, windows: Windows, policy: Policy, now: float, floor: float, noise: NoiseMeter
 ) -> Breach | None:
     """The first rule that `pool` meets: fast, then solo of its own depth, then slow."""
 
@@ -72,11 +79,34 @@ def _rule_met(
             breach = solo(windows.since((probe.name,), floor), policy.solo)
             if breach is not None:
                 return breach
-    for rule, (window, needed) in zip(policy.slow, pool.slow_windows, strict=True):
-        breach = slow(recent(window), rule, needed, window)
+    for place in range(len(policy.slow)):
+        breach = _slow_met(place, pool, recent, policy, lambda: noise.usual(pool.depth, now))
         if breach is not None:
             return breach
     return None
+
+
+def _slow_met(
+    place: int,
+    pool: Pool,
+    recent: Callable[[float], Sequence[Entry]],
+    policy: Policy,
+    usual: Callable[[], Usual],
+) -> Breach | None:
+    """The slow rule at `place` of the policy, with the counts that fit what is `usual`.
+
+    That is asked only when the counts for a calm place are met: nothing opens without them.
+    """
+    rule = policy.slow[place]
+    window, needed = pool.slow_windows[0][place]
+    breach = slow(recent(window), rule, needed, window)
+    if breach is None:
+        return None
+    here = usual()
+    if not here.more:
+        return breach
+    window, needed = pool.slow_windows[here.more][place]
+    return slow(recent(window), rule, needed, window, here)
 
 
 def path_proven(entries: Iterable[Entry], needed: int) -> bool:

@@ -40,21 +40,40 @@ class Slow:
 
     An episode is a run of consecutive bad runs of one probe; transport failures with no answer in
     between are one episode whichever probes they hit. Opens at the given number of episodes (by
-    size of the pool) and a share of `ratio`, the first and the last at least `span` apart.
+    size of the pool) and a share of `ratio`, the first and the last at least `span` apart when at
+    least `answered_min` bad runs are HTTP answers of the vendor, else `span_unanswered`.
     """
 
     window: float = 300.0
     ratio: float = 0.10
-    episodes: int = 6
-    episodes_three: int = 5
-    episodes_small: int = 5
-    span: float = 60.0
+    episodes: int = 5
+    episodes_three: int = 4
+    episodes_small: int = 4
+    span: float = 30.0
+    span_unanswered: float = 60.0
+    answered_min: int = 2
 
     def episodes_for(self, probes: int) -> int:
         """How many episodes a pool of `probes` probes needs."""
         if probes >= 4:  # noqa: PLR2004  # the study's sizes of pools
             return self.episodes
         return self.episodes_three if probes == 3 else self.episodes_small  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What is usual, and what that asks of the slow rules.
+
+    The share of runs that fail while nothing is wrong is taken over the last `over` seconds, as if
+    they had been `settled` seconds at least; bad runs less than `apart` seconds from the last one
+    belong to the same disturbance. For each of `levels` that it exceeds, every slow rule needs one
+    episode more.
+    """
+
+    levels: tuple[float, ...] = (0.002, 0.004, 0.006)
+    over: float = 86_400.0
+    settled: float = 21_600.0
+    apart: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +200,10 @@ class Policy:
     slow: tuple[Slow, ...] = field(
         default_factory=lambda: (
             Slow(),
-            Slow(window=900.0, ratio=0.05, episodes=9, episodes_three=8, episodes_small=7),
+            Slow(window=900.0, ratio=0.05, episodes=8, episodes_three=7, episodes_small=6),
         )
     )
+    noise: Noise = field(default_factory=Noise)
     recover: Recover = field(default_factory=Recover)
     close: Close = field(default_factory=Close)
     burst: Burst = field(default_factory=Burst)

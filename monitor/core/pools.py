@@ -37,8 +37,11 @@ class Pool:
     Attributes:
         depth: how deep its probes go at least.
         probes: the probes.
+        names: their names.
         fast_window: seconds that the fast rule looks back.
-        slow_windows: seconds and episodes of each slow rule, in the policy's order.
+        gap: mean seconds between two scheduled runs.
+        slow_windows: seconds and episodes of each slow rule, in the policy's order: those for a
+            calm place first, then those that need one episode more, and so on.
         successes: good runs in a row that mean recovering.
         close_stretch: seconds that a close window lasts at least, so that all are heard.
         close_gap: mean seconds between two runs while not operational.
@@ -47,17 +50,14 @@ class Pool:
 
     depth: Depth
     probes: tuple[ProbePlan, ...]
+    names: tuple[str, ...]
     fast_window: float
-    slow_windows: tuple[tuple[float, int], ...]
+    gap: float
+    slow_windows: tuple[tuple[tuple[float, int], ...], ...]
     successes: int
     close_stretch: float
     close_gap: float
     longest_window: float
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of its probes."""
-        return tuple(probe.name for probe in self.probes)
 
     def close_samples(self, window: float, wanted: int) -> int:
         """How many runs the close window of `window` seconds must hold."""
@@ -97,18 +97,25 @@ def _pool(depth: Depth, probes: tuple[ProbePlan, ...], policy: Policy) -> Pool:
     wanted = max(policy.recover.successes, RECOVER_EACH * len(probes))
     reachable = max(RECOVER_MIN, math.ceil(RECOVER_SECONDS / close_gap))
     fast = fast_window(policy.fast, gap)
+    size = len(probes)
     slow = tuple(
-        (slow_window(rule, len(probes), gap), rule.episodes_for(len(probes)))
-        for rule in policy.slow
+        tuple(
+            (slow_window(rule, size, gap, more), rule.episodes_for(size) + more)
+            for rule in policy.slow
+        )
+        for more in range(len(policy.noise.levels) + 1)
     )
+    longest_slow = max((window for level in slow for window, _ in level), default=0.0)
     solo = max(solo_reach(policy.solo, probe.interval) for probe in probes)
     return Pool(
         depth=depth,
         probes=probes,
+        names=tuple(probe.name for probe in probes),
         fast_window=fast,
+        gap=gap,
         slow_windows=slow,
         successes=min(wanted, reachable),
         close_stretch=1.2 * max(cadences),
         close_gap=close_gap,
-        longest_window=max(fast, solo, *(window for window, _ in slow)),
+        longest_window=max(fast, solo, longest_slow),
     )

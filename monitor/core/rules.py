@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.core.incident import Reason
+from monitor.core.noise import CALM, Usual
 from monitor.core.policy import Fast, Slow, Solo
 from monitor.core.window import Entry
 
@@ -97,21 +98,31 @@ def _bad_streak(entries: Sequence[Entry]) -> list[Entry]:
     return streak
 
 
-def slow(entries: Sequence[Entry], rule: Slow, needed: int, window: float) -> Breach | None:
-    """Episodes over a longer window. `entries` are those of the last `window` seconds."""
+def slow(
+    entries: Sequence[Entry], rule: Slow, needed: int, window: float, usual: Usual = CALM
+) -> Breach | None:
+    """Episodes over a longer window. `entries` are those of the last `window` seconds.
+
+    Of the episodes that are `needed` some may be for the noise that is `usual`: it is said.
+    """
     bad = sum(entry.bad for entry in entries)
     if bad < needed or bad < rule.ratio * len(entries):
         return None
     starts = episode_starts(entries)
     if len(starts) < needed:
         return None
+    answered = sum(entry.answered for entry in entries if entry.bad)
+    wanted = rule.span if answered >= rule.answered_min else rule.span_unanswered
     span = starts[-1] - starts[0]
-    if span < rule.span:
+    if span < wanted:
         return None
+    why = ""
+    if usual.more:
+        why = f", {usual.more} of them since {usual.share:.2%} of the runs fail here anyway"
     sentence = (
-        f"slow: {len(starts)} episodes (needs {needed}) with {bad} of {len(entries)} runs bad "
+        f"slow: {len(starts)} episodes (needs {needed}{why}) with {bad} of {len(entries)} runs bad "
         f"(needs {rule.ratio:.0%}) in {window:.0f} s, the first and the last "
-        f"{span:.0f} s apart (needs {rule.span:.0f} s)"
+        f"{span:.0f} s apart (needs {wanted:.0f} s), {answered} of the bad runs answered"
     )
     return Breach(reason=Reason.SLOW, sentence=sentence, onset=starts[0], window=window)
 

@@ -30,13 +30,15 @@ def fast_window(fast: Fast, gap: float) -> float:
     return max(fast.window, fast.window_gaps * gap)
 
 
-def slow_window(slow: Slow, probes: int, gap: float) -> float:
+def slow_window(slow: Slow, probes: int, gap: float, more: int = 0) -> float:
     """Seconds that a slow rule looks back in a pool of `probes`, one run every `gap` seconds.
+
+    `more` episodes than usual are needed where it is noisy.
 
     Long enough for its episodes when every second run is bad: two bad runs in a row of one probe
     are one episode, so an episode takes two gaps.
     """
-    return max(slow.window, 2 * slow.episodes_for(probes) * gap)
+    return max(slow.window, 2 * (slow.episodes_for(probes) + more) * gap)
 
 
 def solo_reach(solo: Solo, interval: float) -> float:

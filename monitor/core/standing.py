@@ -115,7 +115,7 @@ def outage_state(entries: Sequence[Entry], before: State, severity: Severity) ->
     """Partial or major, by the share of bad runs among `entries`; `before` is the state so far."""
     if len(entries) < STATE_RUNS_MIN:
         return before
-    share = sum(entry.bad for entry in entries) / len(entries)
+    share = [entry.bad for entry in entries].count(True) / len(entries)
     major = severity.major - (MAJOR_LEAVE if before is State.MAJOR_OUTAGE else 0.0)
     return State.MAJOR_OUTAGE if share >= major else State.PARTIAL_OUTAGE
 

@@ -29,6 +29,7 @@ from monitor.core.window import Entry, Windows
 
 RATIO_SECONDS = 300.0
 SUSPECT_SECONDS = 30.0
+UNHEARD = "no usable run of any of its probes lately"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,28 +47,21 @@ def fresh(probe: ProbePlan, windows: Windows, policy: Policy, now: float) -> Ent
     return last if last is not None and last.started >= oldest else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What can be seen of a component: why this host sees nothing, and how much could be used."""
-
-    blind: str | None
-    coverage: CoverageView
-
-
 def calm_reading(
-    detector: Detector, policy: Policy, windows: Windows, sight: Sight, now: Moment
+    detector: Detector, policy: Policy, windows: Windows, blind: str | None, now: Moment
 ) -> Reading:
-    """The state of a component without an incident: silence, or operational."""
-    if sight.blind is not None:
-        return Reading(state=State.UNKNOWN, reason=f"this host sees nothing: {sight.blind}")
+    """The state of a component without an incident: silence, or operational.
+
+    `blind` says why this host sees nothing; None while it sees.
+    """
+    if blind is not None:
+        return Reading(state=State.UNKNOWN, reason=f"this host sees nothing: {blind}")
     probes = detector.pools[0].probes if detector.pools else ()
     heard = [probe for probe in probes if fresh(probe, windows, policy, now.mono)]
     if not probes:
         return Reading(state=State.UNKNOWN, reason="no enabled probe is evidence for it")
     if not heard:
-        lost = f": {sight.coverage.lost_to}" if sight.coverage.lost_to else ""
-        text = f"no usable run of any of its probes lately{lost}"
-        return Reading(state=State.UNKNOWN, reason=text)
+        return Reading(state=State.UNKNOWN, reason=UNHEARD)
     deepest = max((probe.depth for probe in heard), key=lambda depth: depth.level)
     text = f"{len(heard)} of {len(probes)} probes heard, down to the depth {deepest}"
     return Reading(state=State.OPERATIONAL, reason=text)
@@ -197,9 +191,11 @@ class Board:
         if incident is not None:
             state = next(i.state for i in incident.components if i.component == name)
             return Reading(state=state, reason=incident.explanation)
-        reading = calm_reading(
-            detector, self._policy, self._windows, self._sight(detector, now), now
-        )
+        blind = self._guard.blind_reason()
+        reading = calm_reading(detector, self._policy, self._windows, blind, now)
+        if reading.reason == UNHEARD:
+            lost = self._covered(detector, now).lost_to
+            reading = replace(reading, reason=f"{UNHEARD}: {lost}" if lost else UNHEARD)
         if case is not None and case.suspected is not None:
             suspect = f"suspect, not confirmed yet: {case.incident.explanation}"
             return Reading(state=reading.state, reason=suspect)
@@ -243,16 +239,14 @@ class Board:
             depths=depths,
             suspect=incident is None and (suspected or any(entry.bad for entry in recent)),
             incident_id=None if incident is None else incident.id,
-            coverage=self._coverage.view(names, now.mono),
+            coverage=self._covered(detector, now),
             shared_with=self._shared[name][0],
             shared=self._shared[name][1],
         )
 
-    def _sight(self, detector: Detector, now: Moment) -> Sight:
+    def _covered(self, detector: Detector, now: Moment) -> CoverageView:
         names = detector.pools[0].names if detector.pools else ()
-        return Sight(
-            blind=self._guard.blind_reason(), coverage=self._coverage.view(names, now.mono)
-        )
+        return self._coverage.view(names, now.mono)
 
     def snapshot(self) -> dict[str, Any]:
         """All that is remembered, as plain values."""

@@ -112,10 +112,14 @@ class Windows:
     def since(self, probes: Iterable[str], start: float) -> list[Entry]:
         """Entries of `probes` that started at or after `start`, in order of start."""
         found: list[Entry] = []
+        several = False
         for probe in probes:
             entries = self._entries[probe]
-            found += entries[bisect_left(entries, start, key=_STARTED) :]
-        found.sort(key=_STARTED)
+            if entries and entries[-1].started >= start:
+                several = bool(found)
+                found += entries[bisect_left(entries, start, key=_STARTED) :]
+        if several:
+            found.sort(key=_STARTED)
         return found
 
     def last(self, probe: str) -> Entry | None:

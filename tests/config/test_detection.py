@@ -56,7 +56,7 @@ def test_durations_and_shares_become_seconds_and_fractions() -> None:
         fast=policy.Fast(window=90.0, ratio=0.4),
         slow=(
             policy.Slow(
-                window=600.0, ratio=0.2, episodes=4, episodes_three=3, episodes_small=2, span=60.0
+                window=600.0, ratio=0.2, episodes=4, episodes_three=3, episodes_small=2, span=30.0
             ),
         ),
         close=policy.Close(reopen_within=3600.0),

@@ -49,7 +49,7 @@ def test_it_says_of_each_component_what_opens_it_and_when() -> None:
     text = words(shipped())
     assert "claude_ai (claude.ai) opens after about 30s, by fast over the edge pool" in text
     assert "government (Claude for Government) opens after about 9m, by solo" in text
-    assert "government_home 2m -> solo 9m, slow 17m" in text
+    assert "government_home 2m -> solo 9m, slow 13m" in text
 
 
 def test_it_says_which_probes_are_disabled_and_why() -> None:

@@ -352,8 +352,8 @@ def test_a_run_from_before_the_onset_is_no_evidence_of_the_incident() -> None:
     story.run("a", 10.0)
     story.told(a_run("c", 20.0, run_id="early", provisional=True))
     assert [entry.bad for entry in story.engine._windows.of("c")] == [True]
-    story.world = Trouble(100.0, 9e9)
-    story.play(260.0)
+    story.world = Trouble(400.0, 9e9)
+    story.play(560.0)
     before = totals(story)
     story.told(a_run("c", 20.0, Comes.LIMITED, run_id="early"))
     story.told(a_run("c", 21.0, Comes.FAIL, run_id="old"))

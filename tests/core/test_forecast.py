@@ -56,7 +56,7 @@ STEADY = Policy(burst=Burst(extra=0))
 def test_three_probes_open_as_fast_as_the_study_measured() -> None:
     # g = 10: the first bad run after 5 s, then bursts every 5 s until the span of 10 s is met.
     result = of(*(a_probe(name) for name in "abc"))
-    assert seconds(result) == {Reason.FAST: 15.0, Reason.SOLO: 95.0, Reason.SLOW: 85.0}
+    assert seconds(result) == {Reason.FAST: 15.0, Reason.SOLO: 95.0, Reason.SLOW: 65.0}
     assert result.opening is not None
     assert (result.opening.reason, result.opening.seconds) == (Reason.FAST, 15.0)
 
@@ -77,7 +77,7 @@ def test_the_window_grows_with_the_interval_so_that_fast_can_still_fire() -> Non
 
 def test_one_probe_alone_opens_by_solo_and_never_by_fast() -> None:
     result = of(a_probe("government", 120.0, burst=False))
-    assert seconds(result) == {Reason.SOLO: 60.0 + 480.0, Reason.SLOW: 60.0 + 960.0}
+    assert seconds(result) == {Reason.SOLO: 60.0 + 480.0, Reason.SLOW: 60.0 + 720.0}
 
 
 def test_a_pool_holds_what_goes_at_least_so_deep() -> None:
@@ -112,8 +112,8 @@ def test_a_burst_that_drowns_its_sibling_misses_the_share() -> None:
 
 
 def test_the_slow_rule_is_asked_with_every_second_run_bad() -> None:
-    # g = 10, five episodes of two gaps.
-    assert seconds(of(*(a_probe(name) for name in "abc")))[Reason.SLOW] == 5.0 + 80.0
+    # g = 10, four episodes of two gaps.
+    assert seconds(of(*(a_probe(name) for name in "abc")))[Reason.SLOW] == 5.0 + 60.0
     harsh = Policy(slow=(Slow(ratio=0.6),))
     assert Reason.SLOW not in seconds(of(a_probe("a"), policy=harsh))
     none = Policy(slow=())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.core.incident import Reason
+from monitor.core.noise import NoiseMeter
 from monitor.core.opening import Found, deepest_good, find
 from monitor.core.outcome import Depth
 from monitor.core.policy import Policy
@@ -31,7 +32,7 @@ def held(rows: dict[str, str]) -> Windows:
 
 
 def found_in(rows: dict[str, str], *, at: float = 60.0, floor: float = NEVER) -> Found | None:
-    return find(POOLS, held(rows), POLICY, MONO + at, floor)
+    return find(POOLS, held(rows), POLICY, MONO + at, floor, NoiseMeter(POOLS, POLICY.noise))
 
 
 GOOD = dict.fromkeys(("a", "b", "gate", "models", "count"), "......")
@@ -102,7 +103,7 @@ def test_unanswered_runs_alone_are_told_apart() -> None:
 
 
 def test_a_component_without_a_pool_opens_nothing() -> None:
-    assert find((), held(EVERYTHING), POLICY, MONO, NEVER) is None
+    assert find((), held(EVERYTHING), POLICY, MONO, NEVER, NoiseMeter((), POLICY.noise)) is None
 
 
 # ------------------------------------------------------------------ what still works

@@ -71,11 +71,11 @@ def test_while_an_incident_lasts_free_probes_are_asked_every_fifteen_seconds(
 @pytest.mark.parametrize(
     ("interval", "count", "fast", "slow"),
     [
-        (30.0, 3, 65.0, ((300.0, 5), (900.0, 8))),
-        (30.0, 6, 60.0, ((300.0, 6), (900.0, 9))),
-        (60.0, 3, 130.0, ((300.0, 5), (900.0, 8))),
-        (120.0, 2, 390.0, ((600.0, 5), (900.0, 7))),
-        (300.0, 1, 1950.0, ((3000.0, 5), (4200.0, 7))),
+        (30.0, 3, 65.0, ((300.0, 4), (900.0, 7))),
+        (30.0, 6, 60.0, ((300.0, 5), (900.0, 8))),
+        (60.0, 3, 130.0, ((300.0, 4), (900.0, 7))),
+        (120.0, 2, 390.0, ((480.0, 4), (900.0, 6))),
+        (300.0, 1, 1950.0, ((2400.0, 4), (3600.0, 6))),
     ],
 )
 def test_windows_grow_with_the_plan_so_that_they_can_hold_what_is_asked_for(
@@ -83,14 +83,22 @@ def test_windows_grow_with_the_plan_so_that_they_can_hold_what_is_asked_for(
 ) -> None:
     pool = the_pool(*hellos(count, interval=interval))
     assert pool.fast_window == pytest.approx(fast)
-    assert [seconds for seconds, _ in pool.slow_windows] == pytest.approx([s for s, _ in slow])
-    assert [episodes for _, episodes in pool.slow_windows] == [episodes for _, episodes in slow]
+    calm = pool.slow_windows[0]
+    assert [seconds for seconds, _ in calm] == pytest.approx([s for s, _ in slow])
+    assert [episodes for _, episodes in calm] == [episodes for _, episodes in slow]
+
+
+def test_where_it_is_noisy_a_slow_rule_needs_one_episode_more_for_each_level() -> None:
+    pool = the_pool(*hellos(2, interval=120.0))
+    assert len(pool.slow_windows) == len(Policy().noise.levels) + 1
+    assert [level[0] for level in pool.slow_windows[:3]] == [(480.0, 4), (600.0, 5), (720.0, 6)]
+    assert pool.longest_window >= max(seconds for seconds, _ in pool.slow_windows[-1])
 
 
 def test_each_slow_rule_of_the_policy_has_its_window() -> None:
     policy = Policy(slow=(Slow(), Slow(window=1000.0), Slow(window=2000.0)))
     pool = the_pool(*hellos(3), policy=policy)
-    assert [seconds for seconds, _ in pool.slow_windows] == [300.0, 1000.0, 2000.0]
+    assert [seconds for seconds, _ in pool.slow_windows[0]] == [300.0, 1000.0, 2000.0]
 
 
 @pytest.mark.parametrize(

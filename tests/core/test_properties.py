@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.incident import Event, IncidentPhase, Reason, State
-from monitor.core.opening import find
+from monitor.core.noise import NoiseMeter
+from monitor.core.opening import Found, find
 from monitor.core.outcome import Depth
 from monitor.core.policy import Fast, Policy
 from monitor.core.pools import pools_of
@@ -263,9 +264,16 @@ def test_the_order_in_which_results_come_does_not_matter(
     random.shuffle(shuffled)
     now = MONO + 300.0
     padding = [an_entry(name, -9000.0) for name in NAMES]
-    assert find(POOLS, windows_with([*found, *padding]), POLICY, now, NEVER) == find(
-        POOLS, windows_with([*shuffled, *padding]), POLICY, now, NEVER
-    )
+
+    def opened(order: Sequence[Entry]) -> Found | None:
+        noise = NoiseMeter(POOLS, POLICY.noise)
+        noise.heard(MONO)
+        for entry in order:
+            if entry.bad:
+                noise.bad(entry.probe, entry.started)
+        return find(POOLS, windows_with([*order, *padding]), POLICY, now, NEVER, noise)
+
+    assert opened(found) == opened(shuffled)
 
 
 # ------------------------------------------------------------------ one probe is one witness

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.core.incident import Reason
+from monitor.core.noise import Usual
 from monitor.core.policy import Fast, Slow, Solo
 from monitor.core.rules import Breach, episode_starts, fast, share_limited, slow, solo
 from monitor.core.window import Entry
@@ -188,15 +189,30 @@ def slow_met(found: list[Entry], needed: int = 3, **changes: float) -> Breach | 
     return slow(found, replace(Slow(), **changes), needed, 300.0)  # type: ignore[arg-type]  # by name
 
 
-def test_enough_episodes_over_a_minute_open() -> None:
+def test_enough_episodes_over_half_a_minute_open() -> None:
     breach = slow_met(entries(a="x..x..x"))
     assert breach is not None
     assert breach.reason is Reason.SLOW
     assert (breach.onset, breach.window) == (MONO, 300.0)
     assert breach.sentence == (
         "slow: 3 episodes (needs 3) with 3 of 7 runs bad (needs 10%) in 300 s, the first and the "
-        "last 60 s apart (needs 60 s)"
+        "last 60 s apart (needs 30 s), 3 of the bad runs answered"
     )
+
+
+def test_a_sentence_says_how_many_episodes_are_for_the_noise_that_is_usual() -> None:
+    found = entries(a="x..x..x")
+    breach = slow(found, Slow(), 3, 300.0, Usual(share=0.0123, more=2))
+    assert breach is not None
+    assert "(needs 3, 2 of them since 1.23% of the runs fail here anyway)" in breach.sentence
+
+
+@pytest.mark.parametrize(("row", "seconds"), [("oo.o.o", 50.0), ("xo.o.o", 50.0)])
+def test_episodes_without_two_answers_need_a_longer_span(row: str, seconds: float) -> None:
+    assert slow_met(entries(a=row)) is None
+    breach = slow_met(entries(a=row), span_unanswered=seconds)
+    assert breach is not None
+    assert f"(needs {seconds:.0f} s)" in breach.sentence
 
 
 @pytest.mark.parametrize(
@@ -204,7 +220,7 @@ def test_enough_episodes_over_a_minute_open() -> None:
     [
         ({"a": "x.....x"}, "two episodes"),
         ({"a": "xxxx..x"}, "many bad runs, but two episodes"),
-        ({"a": "x.x.x"}, "the first and the last 40 s apart"),
+        ({"a": "x.", "b": ".x", "c": "xx"}, "the first and the last 20 s apart"),
         ({"a": "x" + "." * 10 + "x" + "." * 10 + "x" + "." * 10}, "9 % of the runs"),
     ],
 )

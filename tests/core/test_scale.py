@@ -23,7 +23,7 @@ def test_the_fast_window_holds_six_and_a_half_gaps(gap: float, window: float) ->
 
 @pytest.mark.parametrize(
     ("probes", "gap", "window"),
-    [(4, 10.0, 300.0), (4, 60.0, 720.0), (3, 60.0, 600.0), (2, 40.0, 400.0)],
+    [(4, 10.0, 300.0), (4, 60.0, 600.0), (3, 60.0, 480.0), (2, 40.0, 320.0)],
 )
 def test_a_slow_window_holds_its_episodes_when_every_second_run_is_bad(
     probes: int, gap: float, window: float

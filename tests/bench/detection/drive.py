@@ -434,7 +434,10 @@ def _companies(product: Product, beats: Mapping[str, _Beat]) -> dict[str, list[_
         windows = [
             seconds
             for pool in pools
-            for seconds in (pool.fast_window, *(window for window, _ in pool.slow_windows))
+            for seconds in (
+                pool.fast_window,
+                *(window for level in pool.slow_windows for window, _ in level),
+            )
         ]
         names = pools[0].names if pools else ()
         company = _Company(
