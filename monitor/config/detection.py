@@ -83,6 +83,8 @@ class NoiseSpec(Spec):
     """For each of these shares of usually bad runs that is exceeded, one episode more."""
     over: Duration = Field(default=_NOISE.over, ge=3600, le=2_678_400)
     """How far back the usual reaches."""
+    lag: Duration = _NOISE.lag
+    """The newest past that does not count: it may be the trouble itself."""
     settled: Duration = Field(default=_NOISE.settled, gt=0)
     """A shorter past counts as so long: it takes time to know a place."""
     apart: Duration = Field(default=_NOISE.apart, gt=0)

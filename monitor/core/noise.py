@@ -8,7 +8,8 @@ to be noisier needs more (docs/detection.md has the figures).
 What is counted are *disturbances*: bad runs of a pool that come after a minute without one. Extra
 runs and the rest of a blip follow the first bad run within seconds, so that a disturbance stands
 for a scheduled run that failed, and their number over the runs that were due is the share that
-fails by itself. Only what came while the component was calm counts: an outage is no noise.
+fails by itself. Only what came while the component was calm counts, and not the last hour of it: an
+outage is no noise, nor is the trouble that is being judged.
 """
 
 from __future__ import annotations
@@ -70,12 +71,13 @@ class NoiseMeter:
     def usual(self, depth: Depth, now: float) -> Usual:
         """What is usual in the pool of that depth; calm where there is no such pool."""
         times = self._bad.get(depth, [])
-        times = times[bisect_left(times, now - self._rule.over) :]
+        until = now - self._rule.lag
+        times = times[bisect_left(times, now - self._rule.over) : bisect_left(times, until)]
         if not times or self._since is None:
             return CALM
         apart = self._rule.apart
         disturbances = 1 + sum(later - one > apart for one, later in itertools.pairwise(times))
-        seen = max(self._rule.settled, min(self._rule.over, now - self._since))
+        seen = max(self._rule.settled, until - max(self._since, now - self._rule.over))
         share = min(1.0, disturbances * self._pools[depth].gap / seen)
         return Usual(share=share, more=sum(share > level for level in self._rule.levels))
 

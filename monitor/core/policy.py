@@ -64,14 +64,15 @@ class Slow:
 class Noise:
     """What is usual, and what that asks of the slow rules.
 
-    The share of runs that fail while nothing is wrong is taken over the last `over` seconds, as if
-    they had been `settled` seconds at least; bad runs less than `apart` seconds from the last one
-    belong to the same disturbance. For each of `levels` that it exceeds, every slow rule needs one
-    episode more.
+    The share of runs that fail while nothing is wrong is taken over the last `over` seconds without
+    the newest `lag` seconds, which may be the trouble itself, and as if it had been `settled`
+    seconds at least; bad runs less than `apart` seconds from the last one belong to the same
+    disturbance. For each of `levels` that it exceeds, every slow rule needs one episode more.
     """
 
     levels: tuple[float, ...] = (0.002, 0.004, 0.006)
     over: float = 86_400.0
+    lag: float = 3600.0
     settled: float = 21_600.0
     apart: float = 60.0
 

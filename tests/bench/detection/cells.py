@@ -34,8 +34,8 @@ PLAYINGS = 100
 SHARES = (100, 70, 50, 30, 20, 10, 5)
 """Percents of failing runs that the curve is drawn through."""
 
-SEED = "unused 2026-11"
-"""Names the source of all chance. No rule was tuned on it; the intervals were, once."""
+SEED = "held out 2026-11-26"
+"""Names the source of all chance. Nothing was chosen after a look at what it brings."""
 QUICK_SEED = "quick"
 
 
