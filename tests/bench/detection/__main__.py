@@ -18,6 +18,11 @@ from tests.bench.detection.rows import ROWS, measured
 from tests.bench.detection.run import jobs_max, results
 
 OUT = ROOT / "build" / "bench-detection.json"
+NOTE = (
+    f"The whole benchmark has {OUTAGES} outages a cell and {YEARS:.0f} product-years for false "
+    f"incidents; the last column says how much each row was measured over. The source of all "
+    f"chance is called `{SEED}`."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.prove:
         return prove(options.prove, options.jobs)
     names = [name for name in CELLS if not options.only or any(o in name for o in options.only)]
-    found = results(names, options.jobs, quick=options.quick, scale=options.scale)
+    found = results(
+        names, options.jobs, quick=options.quick, scale=options.scale, quiet=options.quiet
+    )
     lines = measured(found, ROWS)
     print(table.text(lines))
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -36,20 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         draw(drawn, options.out.with_suffix(".png"))
         print(f"\n{table.curves(drawn)}")
         if options.publish:
-            essay.publish(lines, drawn, _note(options.scale))
+            essay.publish(lines, drawn, NOTE)
     missed = sum(line.passed is False for line in lines)
     print(f"\n{len(lines)} rows, {missed} of them missed: {options.out}")
     return 1 if missed else 0
-
-
-def _note(scale: float) -> str:
-    whole = (
-        "" if scale >= 1 else f" (or as many as a quick run has, if more; the whole has {OUTAGES})"
-    )
-    return (
-        f"{OUTAGES * scale:.0f} outages a cell{whole}, {YEARS * scale:.3g} product-years for false "
-        f"incidents, the source of all chance is called `{SEED}`."
-    )
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -57,6 +54,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few trials of each kind")
     parser.add_argument("--only", nargs="+", help="only cells whose name holds one of these")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the trials, above 0")
+    parser.add_argument("--quiet", type=float, help="share of the quiet years, if another one")
     parser.add_argument("--jobs", type=int, default=jobs_max(), help="processes")
     parser.add_argument("--out", type=Path, default=OUT, help="where the rows are written")
     parser.add_argument("--publish", action="store_true", help="write the figures into docs/")

@@ -43,7 +43,7 @@ QUICK_SEED = "quick"
 class Cell:
     """`count` trials of one kind, or `quick` of them; each takes the name of its chance.
 
-    `chunk` of them are one piece of work.
+    `chunk` of them are one piece of work. `yearly`: they are stretches of quiet time.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Cell:
     quick: int
     trial: Callable[[str], Trial]
     chunk: int = 10
+    yearly: bool = False
 
     def try_one(self, number: int, *, quick: bool) -> Trial:
         """Trial `number`."""
@@ -158,6 +159,7 @@ def _quiet() -> Iterable[Cell]:
                 quick=quick if of != "shipped" else 1,
                 trial=partial(_weeks, of, noise),
                 chunk=1,
+                yearly=True,
             )
 
 

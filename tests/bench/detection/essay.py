@@ -50,7 +50,9 @@ def filled(page: str, document: Any) -> str:
 
 
 def _rows(rows: Sequence[dict[str, Any]]) -> str:
-    head = "| quantity | value | 95 % interval | target | reached |\n|---|---|---|---|---|"
+    head = (
+        "| quantity | value | 95 % interval | target | reached | over |\n|---|---|---|---|---|---|"
+    )
     return "\n".join([head, *map(_row, rows)])
 
 
@@ -61,7 +63,9 @@ def _row(row: dict[str, Any]) -> str:
         target = f"{'at least' if row['least'] else 'at most'} {number(row['target'])}"
     reached = {True: "yes", False: "**no**", None: "-"}[row["pass"]]
     value, low, high = (_shown(row[name]) for name in ("value", "low", "high"))
-    return f"| {row['quantity']} | {value}{unit} | {low} to {high} | {target} | {reached} |"
+    between = f"{low} to {high}"
+    cells = (row["quantity"], f"{value}{unit}", between, target, reached, row["over"])
+    return f"| {' | '.join(cells)} |"
 
 
 def _curves(curves: Sequence[dict[str, Any]]) -> str:

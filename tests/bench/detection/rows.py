@@ -31,10 +31,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A row, measured."""
+    """A row, measured `over` so many trials or years."""
 
     row: Row
     figure: Figure
+    over: str = ""
 
     @property
     def passed(self) -> bool | None:
@@ -55,6 +56,7 @@ class Line:
             "pass": self.passed,
             "unit": self.row.unit,
             "least": self.row.least,
+            "over": self.over,
         }
 
 
@@ -65,8 +67,15 @@ def _plain(value: float) -> float | None:
 def measured(results: Results, rows: Iterable[Row]) -> list[Line]:
     """The rows of which there are results."""
     return [
-        Line(row=row, figure=row.measure(results[row.cell])) for row in rows if row.cell in results
+        Line(row=row, figure=row.measure(results[row.cell]), over=_over(results[row.cell]))
+        for row in rows
+        if row.cell in results
     ]
+
+
+def _over(trials: Sequence[Trial]) -> str:
+    years = sum(trial.get("years") or 0.0 for trial in trials)
+    return f"{years:.1f} years" if years else f"{len(trials)} trials"
 
 
 # ------------------------------------------------------------------ ways to measure

@@ -30,19 +30,27 @@ class _Work:
 
 
 def results(
-    cells: Iterable[str], jobs: int, *, quick: bool, scale: float = 1.0, folder: Path = FOLDER
+    cells: Iterable[str],
+    jobs: int,
+    *,
+    quick: bool,
+    scale: float = 1.0,
+    quiet: float | None = None,
+    folder: Path = FOLDER,
 ) -> dict[str, list[Trial]]:
     """The trials of each cell: those that earlier runs kept, and the others made now.
 
     What is kept belongs to one state of the engine, the config and this benchmark. `scale` is the
-    share of the trials that is wanted; a larger one later goes on from there.
+    share of the trials that is wanted, `quiet` that of the quiet years, where it is another one; a
+    larger one later goes on from there, and what an earlier one brought stays.
     """
     place = folder / f"{state()}{'-quick' if quick else ''}"
     place.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Trial]] = {}
     with multiprocessing.get_context("fork").Pool(jobs) as pool, Progress(sys.stderr) as progress:
         for name in cells:
-            count = wanted(CELLS[name], quick=quick, scale=scale)
+            share = quiet if quiet is not None and CELLS[name].yearly else scale
+            count = wanted(CELLS[name], quick=quick, scale=share)
             kept = place / f"{re.sub('[^a-z0-9.]+', '-', name.lower())}.json"
             trials: list[Trial] = json.loads(kept.read_text()) if kept.is_file() else []
             pieces = _pieces(CELLS[name], len(trials), count, quick=quick)
@@ -50,7 +58,7 @@ def results(
                 trials += part
                 progress.tell(f"{name}: {len(trials)} of {count}")
                 _keep(kept, trials)
-            found[name] = trials[:count]
+            found[name] = trials
     return found
 
 
