@@ -64,7 +64,9 @@ def results(
 
 def wanted(cell: Cell, *, quick: bool, scale: float) -> int:
     """How many trials a cell is to have."""
-    return cell.quick if quick else max(cell.quick, math.ceil(cell.count * scale))
+    if quick:
+        return math.ceil(cell.quick * scale)
+    return max(cell.quick, math.ceil(cell.count * scale))
 
 
 def _keep(path: Path, trials: list[Trial]) -> None:

@@ -9,12 +9,12 @@ from tests.bench.detection.cells import SHARES
 from tests.bench.detection.curve import Curve
 from tests.bench.detection.rows import Line
 
-WIDTH = 50
+WIDTH = 52
 
 
 def text(lines: Iterable[Line]) -> str:
-    """One line a row, 100 columns wide at most."""
-    head = f"{'':{WIDTH}} {'value':>7} {'95 % interval':>15} {'over':>11} {'target':>8}"
+    """One line a row, 90 columns wide."""
+    head = f"{'':{WIDTH}} {'value':>7} {'95 % interval':>15} {'target':>8}"
     return "\n".join([head, *(_line(line) for line in lines)])
 
 
@@ -24,7 +24,7 @@ def _line(line: Line) -> str:
     between = f"{number(figure.low)}-{number(figure.high)}"
     target = "" if row.target is None else f"{'>=' if row.least else '<='} {number(row.target)}"
     missed = " MISSED" if line.passed is False else ""
-    return f"{quantity:{WIDTH}} {number(figure.value):>7} {between:>15} {line.over:>11} {target:>8}{missed}"
+    return f"{quantity:{WIDTH}} {number(figure.value):>7} {between:>15} {target:>8}{missed}"
 
 
 def number(value: float) -> str:

@@ -17,6 +17,12 @@ from tests.bench.detection.run import jobs_max, results
 SLACK = 0.15
 """So much a short run's interval may lie beside the published one before it is a step back."""
 
+SPARED = ("six", "0.5 %", "70 %", "30 %", ", 5 %", "ramp", "2 minutes, 50", "6/6", "3 minutes")
+"""Cells that cost more than they would tell here; `make bench-detection QUICK=1` has them all."""
+
+SHARE = 0.2
+"""Of the trials of a quick run: it sees that something broke, not that something slipped."""
+
 DOCUMENT: dict[str, Any] = json.loads(FIGURES.read_text())
 
 
@@ -68,11 +74,12 @@ def worse(line: Line, low: float | None, high: float | None) -> bool:
 @pytest.mark.timeout(1200)
 def test_a_short_run_is_no_worse_than_what_was_published(tmp_path: Path) -> None:
     published = {row["quantity"]: row for row in DOCUMENT["rows"]}
-    cells = {row.cell for row in ROWS}
+    cells = {row.cell for row in ROWS if not any(word in row.cell for word in SPARED)}
 
-    lines = measured(results(sorted(cells), jobs_max(), quick=True, folder=tmp_path), ROWS)
+    found = results(sorted(cells), jobs_max(), quick=True, scale=SHARE, folder=tmp_path)
+    lines = measured(found, ROWS)
 
-    assert len(lines) == len(ROWS)
+    assert len(lines) > len(ROWS) / 2
     assert [
         f"{line.row.quantity}: {line.figure}"
         for line in lines

@@ -41,7 +41,7 @@ def test_a_quick_run_has_chance_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("quick", "scale", "count"),
-    [(True, 1.0, 3), (False, 1.0, 100), (False, 0.5, 50), (False, 0.001, 3)],
+    [(True, 1.0, 3), (True, 0.5, 2), (False, 1.0, 100), (False, 0.5, 50), (False, 0.001, 3)],
 )
 def test_how_many_trials_are_wanted(quick: bool, scale: float, count: int) -> None:  # noqa: FBT001
     cell = Cell(name="cell", count=100, quick=3, trial=lambda _seed: {})
