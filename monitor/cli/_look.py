@@ -2,15 +2,25 @@
 
 `NO_COLOR` and a terminal that can do nothing (`TERM=dumb`) make it plain too. Nothing that comes
 from outside is read as markup.
+
+Tables are rich's. Reports and the demo's story are plain text, made elsewhere: `show` and
+`coloured` give them their colours line by line, and change no character.
 """
 
 from __future__ import annotations
 
+import io
+import itertools
+import re
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
+from rich.highlighter import RegexHighlighter
 from rich.table import Table
+from rich.text import Text
+from rich.theme import Theme
+from typing_extensions import override
 
 WIDTH = 80
 """Columns where the terminal does not say, and at least that many where it does."""
@@ -19,6 +29,30 @@ GOOD, BAD, EXCLUDED = "green", "bold red", "yellow"
 """What counts as good, as bad, and as nothing."""
 
 DIM = "dim"
+
+HEADING = "bold"
+
+_THEME = Theme({"look.good": GOOD, "look.bad": BAD, "look.warn": EXCLUDED, "look.dim": DIM})
+
+_RULE = re.compile(r"[-=]{3,}[-= ]*")
+
+
+class _Words(RegexHighlighter):
+    """The words that say how it stands."""
+
+    base_style = "look."
+    highlights = (
+        r"^(?P<dim>[-=]{3,}[-= ]*)$",
+        r"^(?P<dim>\d\d:\d\d:\d\d)  ",
+        r"(?P<good>as expected|: valid$|\b(CLOSED|SIGHTED|RECOVERING|delivered)\b)",
+        r"(?P<bad>\b(OPENED|REOPENED|BLIND|THE IMPACT BEGINS|WRONG SIGNATURE|dead|critical)\b)",
+        r"(?P<bad>\bMISSED\b.*|^\s+! .*|\bFALSE:.*|never: .*)",
+        r"(?P<warn>\b(UPDATED|CHECK THIS|REMINDER|THE IMPACT ENDS|still open|pending|major)\b)",
+        r"(?P<warn>\(disabled\)|\bdisabled: .*)",
+    )
+
+
+_words = _Words()
 
 
 def console(
@@ -37,6 +71,7 @@ def console(
         markup=False,
         emoji=False,
         highlight=False,
+        theme=_THEME,
         soft_wrap=False,
         legacy_windows=False,
     )
@@ -62,3 +97,42 @@ def table(*headings: str, header: bool = True) -> Table:
         last = place == len(headings) - 1
         made.add_column(heading, overflow="fold", no_wrap=not last, header_style="bold")
     return made
+
+
+def show(text: str, out: Console | None = None) -> None:
+    """Write a report of whole lines: what stands above a rule is a heading."""
+    to = out or console()
+    lines = text.removesuffix("\n").split("\n") if text else []
+    for line, below in itertools.zip_longest(lines, lines[1:], fillvalue=""):
+        heading = bool(line.strip()) and _RULE.fullmatch(below) is not None
+        _write(line, to, heading=heading)
+
+
+def coloured(stream: TextIO) -> TextIO:
+    """`stream`, with colours for each line that is written to it if it is a terminal."""
+    on = console(stream)
+    return stream if is_plain(on) else cast("TextIO", _Coloured(on))
+
+
+def _write(line: str, on: Console, *, heading: bool = False) -> None:
+    found = Text(line, style=HEADING) if heading else _words(Text(line))
+    on.print(found, soft_wrap=True)
+
+
+class _Coloured(io.TextIOBase):
+    """Takes text, and writes whole lines in colour."""
+
+    def __init__(self, on: Console) -> None:
+        self._on = on
+        self._line = ""
+
+    @override
+    def write(self, text: str, /) -> int:
+        *whole, self._line = (self._line + text).split("\n")
+        for line in whole:
+            _write(line, self._on)
+        return len(text)
+
+    @override
+    def flush(self) -> None:
+        self._on.file.flush()

@@ -19,6 +19,7 @@ from monitor.backtest.library import Playing, play_all, with_simulated_keys
 from monitor.backtest.outcome import document, newest
 from monitor.backtest.playback import Playback, Played
 from monitor.backtest.runs import RecordedRun, RunFileError, read_runs
+from monitor.cli._look import show
 from monitor.cli._progress import Progress
 from monitor.cli._shared import add_config
 from monitor.config.load import load
@@ -130,9 +131,9 @@ def _by_scenario(playings: Iterable[Playing]) -> Iterator[list[Playing]]:
 
 def _print(playings: Sequence[Playing]) -> None:
     for group in _by_scenario(playings):
-        print(report.table([playing.score for playing in group]))
+        show(report.table([playing.score for playing in group]))
         print()
-    print(report.summary([playing.score for playing in playings]))
+    show(report.summary([playing.score for playing in playings]))
 
 
 def _print_compared(
@@ -142,10 +143,10 @@ def _print_compared(
     print(f"each cell: A -> B, medians of {report.counted(seeds, 'playing')}\n")
     for one, other in zip(*map(_by_scenario, results), strict=True):
         scores = [[playing.score for playing in group] for group in (one, other)]
-        print(report.side_by_side(*scores))
+        show(report.side_by_side(*scores))
         print()
     for mark, playings in zip("AB", results, strict=True):
-        print(f"{mark}: {report.summary([playing.score for playing in playings])}")
+        show(f"{mark}: {report.summary([playing.score for playing in playings])}")
 
 
 def _print_names(candidates: Sequence[Candidate]) -> None:
@@ -215,13 +216,12 @@ def _runs(options: argparse.Namespace, candidates: Sequence[Candidate]) -> int:
 
 
 def _print_runs(found: Sequence[Played], candidates: Sequence[Candidate]) -> None:
-    print("\n".join(report.recording(found[0])))
+    show("\n".join(report.recording(found[0])))
     for mark, candidate, played in zip("AB", candidates, found, strict=False):
         incidents = newest(played.events)
         count = report.counted(len(incidents), "incident")
         print(f"\n{mark}: {candidate.name}: {count}" if len(found) > 1 else f"\n{count}")
-        for line in report.incident_lines(incidents):
-            print(line)
+        show("\n".join(report.incident_lines(incidents)))
 
 
 @contextmanager

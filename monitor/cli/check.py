@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.app import StartError
 from monitor.app.build import notifiers, probe_context
+from monitor.cli._look import show
 from monitor.cli._shared import add_config, load_config
 from monitor.clock import SystemClock
 from monitor.config.places import config_file
@@ -53,5 +54,5 @@ def act(options: argparse.Namespace) -> int:
     """Print the plan; a configuration that cannot be used raises ConfigError or StartError."""
     config = load_config(options)
     try_egress(config)
-    print(render_check(config, config_file(options.config, os.environ)), end="")
+    show(render_check(config, config_file(options.config, os.environ)))
     return 0

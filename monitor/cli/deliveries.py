@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from datetime import datetime
 from typing import Any
 
+from monitor.cli._look import show
 from monitor.cli._shared import add_config, at_store, author
 from monitor.clock import SystemClock
 from monitor.refusal import Refusal
@@ -71,7 +71,7 @@ def act_list(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([_plain(record) for record in found], indent=2))
     else:
-        sys.stdout.writelines(_lines(found))
+        show("".join(_lines(found)))
     return 0
 
 

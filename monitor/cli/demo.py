@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from monitor import logs
+from monitor.cli._look import coloured
 from monitor.cli._shared import (
     add_config,
     check_port,
@@ -47,7 +48,9 @@ def act(options: argparse.Namespace) -> int:
 
     async def play() -> None:
         demo = Demo(config, scenario, speed=options.speed, seed=options.seed)
-        await demo.play(stop_on_signals(), port=options.port, as_json=options.json)
+        await demo.play(
+            stop_on_signals(), port=options.port, as_json=options.json, painted=coloured
+        )
 
     run_loop(play())
     return 0

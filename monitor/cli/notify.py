@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.app.trial import Trial, trial_events, try_notifiers, wanted
+from monitor.cli._look import show
 from monitor.cli._shared import add_config, load_config, run_loop
 from monitor.clock import SystemClock
 from monitor.core.incident import SeverityLevel
@@ -40,7 +41,7 @@ def act(options: argparse.Namespace) -> int:
     severity = SeverityLevel(options.severity)
     events = trial_events(config, clock.now(), severity, leave_open=options.leave_open)
     trials = run_loop(try_notifiers(config, chosen, events, clock))
-    print(_as_table(trials), end="")
+    show(_as_table(trials))
     return int(not all(isinstance(trial.result, Delivered) for trial in trials))
 
 

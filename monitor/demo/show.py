@@ -14,10 +14,10 @@ import random
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from monitor.app import Daemon
 from monitor.backtest.library import with_simulated_keys
@@ -71,7 +71,12 @@ class Demo:
         self.receipts: list[Receipt] = []
 
     async def play(
-        self, stop: asyncio.Event, *, port: int | None = None, as_json: bool = False
+        self,
+        stop: asyncio.Event,
+        *,
+        port: int | None = None,
+        as_json: bool = False,
+        painted: Callable[[TextIO], TextIO] = lambda stream: stream,
     ) -> None:
         """Play to the scenario's end, or until `stop` is set.
 
@@ -79,11 +84,12 @@ class Demo:
             stop: ends it early.
             port: of the status page; 9595 or any free one when not given.
             as_json: print the outcome as JSON on stdout, and the narration on stderr.
+            painted: gives the narration's stream its colours.
 
         Raises:
             StartError: a port cannot be used.
         """
-        out = sys.stderr if as_json else sys.stdout
+        out = painted(sys.stderr if as_json else sys.stdout)
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="claude-uptime-"))
             clock = ScaledClock(start=self._scenario.start, speed=self._speed)

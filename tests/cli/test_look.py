@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
+from typing_extensions import override
 
 from monitor.cli import _look
 
@@ -44,6 +46,56 @@ def test_who_wants_none_or_can_show_none_gets_no_colour(
 def test_blocks_are_for_streams_that_can_carry_them() -> None:
     assert _look.is_blocky(_look.console(io.StringIO()))
     assert not _look.is_blocky(_look.console(Latin()))
+
+
+REPORT = """\
+Components, and when
+--------------------
+  api  opens never: no rule can open it
+12:00:08  monitor   OPENED API: [bold]down[/bold]
+2026-04-28 (seen): as expected
+  ! seed 1: opened after 90 s
+
+"""
+
+
+def test_in_a_pipe_a_report_is_the_very_text_that_was_made() -> None:
+    piped = io.StringIO()
+    _look.show(REPORT + "x" * 200 + "\n", _look.console(piped))
+    assert piped.getvalue() == REPORT + "x" * 200 + "\n"
+    assert _look.coloured(piped) is piped
+
+
+def test_on_a_terminal_a_report_has_headings_and_colours_and_the_same_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = io.StringIO()
+    _look.show(REPORT, _look.console(stream, force_terminal=True))
+    text = stream.getvalue()
+    assert re.sub(r"\x1b\[[\d;]*m", "", text) == REPORT
+    assert "\x1b[1mComponents, and when\x1b[0m" in text
+    for words in ("OPENED", "never: no rule can open it", "  ! seed 1: opened after 90 s"):
+        assert f"\x1b[1;31m{words}\x1b[0m" in text, words
+    assert "\x1b[32mas expected\x1b[0m" in text
+
+
+def test_a_story_is_coloured_line_by_line_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        @override
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Terminal()
+    out = _look.coloured(stream)
+    print("12:00:08  monitor   OPEN", end="", file=out, flush=True)
+    assert stream.getvalue() == ""
+    print("ED\nhalf", end="", file=out)
+    assert re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue()) == "12:00:08  monitor   OPENED\n"
+    assert "\x1b[1;31mOPENED\x1b[0m" in stream.getvalue()
 
 
 def test_in_a_pipe_a_table_is_plain_and_fits_eighty_columns(
