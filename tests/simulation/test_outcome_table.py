@@ -34,6 +34,7 @@ from monitor.probes import BoundProbe, HttpControl, LookupThreads, ProbeSpec
 from monitor.simulation.faults import FAULTS
 from monitor.simulation.server import HANG_SECONDS_MAX, SimulatedClaude
 from monitor.simulation.tls import Certificates
+from tests.needs import lacking
 from tests.probes.wire import to_loopback
 from tests.simulation.outcome_table import PROBES, ROWS, UNHEARD, Given, Row, page, unlisted
 from tests.simulation.worlds import a_scenario, a_world
@@ -224,7 +225,7 @@ def judged(row: Row, seen: Observation, plan: ProbePlan) -> Verdict:
 def test_outcome_table(row: Row, table: Played) -> None:
     seen, _, plans = table
     if (row.fault, row.told, row.endpoint) not in seen:
-        pytest.skip("openssl is not here")
+        lacking("openssl is not here")
     verdict = judged(row, seen[row.fault, row.told, row.endpoint], plans[PROBES[row.endpoint]])
     assert verdict.outcome is row.outcome, verdict.reason
     assert (verdict.fault, verdict.counts) == (fault_of(row.outcome), counts_as(row.outcome))
@@ -235,7 +236,7 @@ def test_outcome_table(row: Row, table: Played) -> None:
 def test_outcome_table_of_control_targets(fault: str, table: Played) -> None:
     _, heard, _ = table
     if fault not in heard:
-        pytest.skip("openssl is not here")
+        lacking("openssl is not here")
     assert heard[fault] is (fault not in UNHEARD)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,10 +15,15 @@ from monitor.clock import SystemClock, VirtualClock
 from monitor.simulation.exchange import Certificate
 from monitor.simulation.server import SimulatedClaude
 from monitor.simulation.tls import EXPIRING_DAYS, Certificates, TlsError
+from tests.needs import needs_openssl
 from tests.simulation.worlds import a_scenario, a_world
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here")
 API = "api.anthropic.com"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _openssl() -> None:
+    needs_openssl()
 
 
 @pytest.fixture(scope="module")
