@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.delivery_faults, pytest.mark.slow, pytest.mark.timeout
 ROOM = "size=4m"
 LOCKER = """
 import sqlite3, sys
-database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=5)
+database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 database.execute("BEGIN IMMEDIATE")
 print("locked", flush=True)
 sys.stdin.read()
