@@ -8,12 +8,14 @@ runner owns the running probes. What APScheduler 3.11 does that a monitor cannot
   a beat that is missed all the same is counted;
 - it plans by the wall clock, so a step back by an hour would mean an hour of silence: the drift of
   wall against monotonic time is watched and everything planned anew;
-- its shutdown does not wait for running jobs: they are not its jobs.
+- its shutdown does not wait for running jobs: they are not its jobs. A beat that it cuts short it
+  calls an error, with a traceback: those lines are left out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -112,6 +114,11 @@ class _Beat:
     due: float
 
 
+def not_cut_short(record: logging.LogRecord) -> bool:
+    """Whether a line of APScheduler is about more than a beat that the stop cut short."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 class Metronome:
     """Calls `strike(name, lateness, missed)` for each name at its interval, on a fixed grid."""
 
@@ -122,6 +129,7 @@ class Metronome:
         self._clock = clock
         self._strike = strike
         self._machine = machine or SystemClock()
+        logging.getLogger("apscheduler.executors.default").addFilter(not_cut_short)
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._beats: dict[str, _Beat] = {}
         self._seen = (self._machine.monotonic(), self._machine.now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -580,3 +581,13 @@ async def test_a_real_blocking_call_is_seen() -> None:
         await gauge.lagged.wait()
     assert pulse.worst_since(begun) >= 0.15
     assert max(gauge.lags) == pytest.approx(pulse.worst_since(0.0))
+
+
+@pytest.mark.parametrize(("error", "lines"), [(asyncio.CancelledError(), 0), (ValueError(), 1)])
+def test_a_beat_that_the_stop_cuts_short_is_no_error(
+    error: BaseException, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    Metronome(SystemClock(), lambda *_: None)
+    # As its executor does from the callback of a beat that ended so.
+    logging.getLogger("apscheduler.executors.default").error("Error running job", exc_info=error)
+    assert len(caplog.records) == lines
