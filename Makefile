@@ -24,7 +24,7 @@ check: $(READY) ## the gate: format, lint, types, layers, lock, spelling, tests 
 	@.ci/check
 
 integration: $(READY) ## the tests that need other programs; an absent one is a failure
-	@CLAUDE_UPTIME_REQUIRE_INTEGRATION=1 $(BIN)/python -m pytest -m integration
+	@CLAUDE_UPTIME_REQUIRE_INTEGRATION=1 $(BIN)/python -m pytest -n 2 -m integration --durations=12
 
 image: ## build the container image and hold it to its promises; prints sizes
 	@.ci/image

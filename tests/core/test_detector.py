@@ -10,6 +10,7 @@ import pytest
 from monitor.core.detector import Detector
 from monitor.core.effects import Announce, Revise, SetCadence
 from monitor.core.incident import EventType, Evidence, IncidentPhase, Reason, SeverityLevel, State
+from monitor.core.noise import CALM
 from monitor.core.outcome import Depth, Outcome
 from monitor.core.plan import ComponentPlan, Plan, Window
 from monitor.core.policy import Policy
@@ -470,6 +471,16 @@ def test_a_detector_survives_the_way_through_a_snapshot(shift: float) -> None:
     assert other.standing.onset == detector.standing.onset + shift
     assert other.standing.culprits == detector.standing.culprits == ("a", "b", "c")
     assert other.snapshot()["heard"] == {"a": MONO + 60.0 + shift}
+
+
+def test_a_snapshot_from_before_noise_was_measured_is_taken_over_as_calm() -> None:
+    detector, windows = opened()
+    saved = detector.snapshot()
+    del saved["noise"]
+    other = a_detector(windows=windows)
+    other.restore(saved, 0.0)
+    assert other.standing == detector.standing
+    assert other.noise.usual(Depth.EDGE, MONO + 7200.0) == CALM
 
 
 def test_the_cadence_is_raised_while_an_incident_lasts() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.core.effects import (
+    Announce,
     CheckControl,
     Effect,
     Judged,
@@ -471,6 +472,16 @@ def test_a_snapshot_may_be_restored_into_another_plan() -> None:
     assert other.events[0].reason is Reason.COMPONENT_LEFT
     states = {impact.component: impact.state for impact in other.incident.components}
     assert states == {"api": State.MAJOR_OUTAGE, "console": State.OPERATIONAL}
+
+
+def test_an_incident_that_ends_with_its_component_is_not_taken_up_again_from_the_record() -> None:
+    story = Story(HELLOS, world=Trouble(100.0, 9e9)).play(400.0)
+    engine = Engine(plan_of(a_probe("z", components=("console",))), Policy())
+    engine.restore(story.engine.snapshot(moment(400.0)), moment(401.0))
+    engine.adopt(story.engine.open_incidents(), moment(401.0))
+    told = [e.event for e in engine.resume(moment(401.0)) if isinstance(e, Announce)]
+    assert [event.type for event in told] == [EventType.CLOSED]
+    assert engine.open_incidents() == ()
 
 
 def test_an_incident_whose_probes_are_all_disabled_after_a_restart_is_withdrawn() -> None:

@@ -1,4 +1,4 @@
-"""The scenarios that come with the monitor: each is met on three seeds, and together they cover all.
+"""The scenarios that come with the monitor: each met on three seeds, and together they cover all.
 
 A scenario says in a comment, `# patterns: 1, 4`, which patterns of past incidents it is one of.
 `docs/reference/scenarios.md` lists the patterns and the scenarios.
