@@ -102,9 +102,11 @@ class Judge:
     def _unkeyed_bad(self, bad: Sequence[Entry]) -> int:
         """How many bad runs without a key say something of keys.
 
-        One probe in a blip of its own, asked again and again, does not: it takes two probes, or one
-        that is bad for longer than a blip lasts.
+        One that did not reach the vendor does not: it may be our own network. Nor does one probe in
+        a blip of its own, asked again and again: it takes two probes, or one that is bad for longer
+        than a blip lasts.
         """
+        bad = [entry for entry in bad if entry.answered or entry.connected]
         if bad and bad[-1].started - bad[0].started >= self._policy.solo.span:
             return len(bad)
         return share_limited(Counter(entry.probe for entry in bad))

@@ -145,6 +145,17 @@ def test_two_probes_without_a_key_need_no_such_patience() -> None:
     assert bench.again(42.0) == [("models@30", Outcome.AUTH_ERROR)]
 
 
+def test_runs_without_a_key_that_did_not_reach_the_vendor_say_nothing_of_it() -> None:
+    gate = replace(PLAN.probe("hello"), name="gate")
+    bench = Bench(replace(PLAN, probes=(*PLAN.probes, gate)))
+    bench.run("models", 0.0)
+    bench.run("models", 30.0, Comes.REFUSED)
+    for at in (40.0, 80.0, 125.0):
+        bench.run("hello", at, Comes.DEAD)
+        bench.run("gate", at + 1.0, Comes.DEAD)
+        assert bench.again(at + 2.0) == [], "it may be our own network"
+
+
 def test_what_a_key_was_never_allowed_stays_our_own_matter_however_well_it_works() -> None:
     bench = Bench()
     for at in range(0, 600, 30):

@@ -237,7 +237,7 @@ The order in which the rules are tried stands at the top of `monitor/core/classi
 _BETWEEN: Final = """
 - **good** and **bad** move the detectors. **excluded** never does; too few usable runs make a component `unknown`.
 - `dns_error`, `connect_error` and `tls_error` become `no_network` if the [control guard](../detection.md#before-a-bad-run-is-believed) says so.
-- `credential_rejected` runs are judged again, as `auth_error`, when the evidence comes: the key works again, a sibling key is refused too, probes without a key fail, or the vendor's page [speaks of authentication](../howto/provider-status.md#what-it-may-settle).
+- `credential_rejected` runs are judged again, as `auth_error`, when the evidence comes: the key works again, a sibling key is refused too, probes without a key reach the vendor and fail, or the vendor's page [speaks of authentication](../howto/provider-status.md#what-it-may-settle).
 - An incident whose cause is `auth_error` says which of these it was, and that no key needs replacing; `monitor.misconfigured` on a refused key names both readings and what to check first.
 - A run that speaks no HTTP (`tcp_tls`, `command`) is judged by its checks and by what the program says: [add a probe](../howto/add-a-probe.md#any-program).
 - `credential_rejected`, `client_error` and `unproven` are announced once, as `monitor.misconfigured`.

@@ -133,7 +133,7 @@ def _harmless() -> Iterable[Cell]:
         ("429 storm", excluded(keyed, Fate.RATE_LIMITED, 10.0, 0.5)),
         ("challenge wave", excluded(subject, Fate.CHALLENGED, 10.0, 0.3)),
         # It does not come back: a key that is taken again after a refusal was not revoked.
-        ("revoked only key", excluded(keyed, Fate.KEY_REFUSED, 30.0, 1.0, after=0.0)),
+        ("only key revoked", excluded(keyed, Fate.KEY_REFUSED, 30.0, 1.0, after=0.0)),
     ):
         trial = partial(_once, "api", staging)
         yield Cell(name=f"api, {name}", count=HARMLESS, quick=50, trial=trial)

@@ -216,7 +216,7 @@ def _quiet() -> Iterable[Row]:
 
 
 def _harmless() -> Iterable[Row]:
-    for name in ("own-network blip", "429 storm", "challenge wave", "revoked only key"):
+    for name in ("own-network blip", "429 storm", "challenge wave", "only key revoked"):
         yield Row(
             quantity=f"{name}: incidents in all",
             cell=f"api, {name}",
