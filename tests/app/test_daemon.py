@@ -207,11 +207,16 @@ async def test_an_outbox_that_cannot_be_read_is_said_and_probing_goes_on(tmp_pat
         with capture_logs() as lines:
             async with house.daemon() as living:
                 await living.settled()
-                opened = sqlite3.connect(house.database, timeout=30, isolation_level=None)
-                with contextlib.closing(opened) as connection:
-                    connection.execute("BEGIN IMMEDIATE")  # waits for the writer's turn to end
-                    connection.execute("DROP TABLE deliveries")
-                    connection.execute("COMMIT")
+
+                def drop() -> None:
+                    opened = sqlite3.connect(house.database, timeout=30, isolation_level=None)
+                    with contextlib.closing(opened) as connection:
+                        connection.execute("BEGIN IMMEDIATE")  # waits for the writer's turn to end
+                        connection.execute("DROP TABLE deliveries")
+                        connection.execute("COMMIT")
+
+                # Not on the loop: the writer may need it to end its turn.
+                await asyncio.to_thread(drop)
                 await living.until(lambda: "store.unreadable" in [e["event"] for e in lines])
                 runs = len(living.watch.judged)
                 await living.until(lambda: len(living.watch.judged) >= runs + 4)

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,9 @@ async def an_outage_while_shut(stage: Stage, shut: Shut, says: str) -> None:
         tasks.create_task(daemon.run(stop))
         await daemon.started.wait()
         await stage.until(stage.proven)
-        with shut(stage.path):
+        with ExitStack() as shutting:
+            # Not on the loop: the daemon may need it to end a turn of its own at the store.
+            await asyncio.to_thread(shutting.enter_context, shut(stage.path))
             stage.weather.failing = True
             await stage.until(lambda: failing(daemon) == set(COMPONENTS))
             stage.weather.failing = False
