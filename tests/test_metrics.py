@@ -171,6 +171,11 @@ def test_a_disabled_probe_is_visible_as_such() -> None:
     labels = {"kind": "claude_json", "depth": "inference", "model": "claude-haiku-5-5"}
     assert value(metrics, "probe_info", probe="api_message_haiku", **labels) == 1
     assert value(metrics, "probe_component_info", probe="api_hello", component="claude_code") == 1
+    assert not [
+        sample
+        for sample in samples(metrics)
+        if sample.labels.get("probe") == "api_models" and sample.name.startswith(f"{PREFIX}run")
+    ]
 
 
 def test_the_version_is_told(metrics: Metrics) -> None:

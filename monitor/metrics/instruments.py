@@ -38,7 +38,7 @@ LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class Instruments:
     """The instruments themselves, one attribute each, named as the metric without its unit.
 
-    Label sets are made at once for everything in the plan, so that a rate starts from zero and a
+    Label sets are made at once for everything that runs, so that a rate starts from zero and a
     probe that never ran is visible.
     """
 
@@ -231,6 +231,15 @@ class Instruments:
             self._registry.register(gauge)
 
     def _create_probe(self, probe: ProbePlan) -> None:
+        """One that is disabled never runs: it is named, and has no runs at zero."""
+        if probe.enabled:
+            self._create_runs(probe)
+        self.enabled.labels(probe.name).set(probe.enabled)
+        self.info.labels(probe.name, probe.kind, probe.depth, probe.model or "").set(1)
+        for component in probe.components:
+            self.component_info.labels(probe.name, component).set(1)
+
+    def _create_runs(self, probe: ProbePlan) -> None:
         for outcome in Outcome:
             self.runs.labels(probe.name, outcome)
         for counts in Counts:
@@ -240,10 +249,6 @@ class Instruments:
         for reason in SkipReason:
             self.runs_skipped.labels(probe.name, reason)
         self._create_model(probe)
-        self.enabled.labels(probe.name).set(probe.enabled)
-        self.info.labels(probe.name, probe.kind, probe.depth, probe.model or "").set(1)
-        for component in probe.components:
-            self.component_info.labels(probe.name, component).set(1)
 
     def _create_model(self, probe: ProbePlan) -> None:
         """What a probe that asks a model has; only one that is paid for gets tokens back."""

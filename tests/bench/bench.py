@@ -415,6 +415,12 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(name="page", unit="ms", target=50, measure=lambda _: pages.page_ms()),
     Figure(name="scrape", unit="ms", target=30, measure=lambda _: pages.metrics_ms()),
+    Figure(
+        name="scrape_with_every_key",
+        unit="ms",
+        target=60,
+        measure=lambda _: pages.metrics_keyed_ms(),
+    ),
     Figure(name="lateness_rise_with_visitors", unit="ms", target=20, measure=pages.lateness_rise),
     Figure(name="restart", unit="s", target=3, measure=lambda _: restart()),
     Figure(
