@@ -106,7 +106,7 @@ class Judge:
         a blip of its own, asked again and again: it takes two probes, or one that is bad for longer
         than a blip lasts.
         """
-        bad = [entry for entry in bad if entry.answered or entry.connected]
+        bad = [entry for entry in bad if entry.reached]
         if bad and bad[-1].started - bad[0].started >= self._policy.solo.span:
             return len(bad)
         return share_limited(Counter(entry.probe for entry in bad))

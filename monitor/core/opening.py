@@ -114,7 +114,7 @@ def path_proven(entries: Iterable[Entry], needed: int) -> bool:
 
     A blip of the path gives neither; what hangs after the handshake hangs on the other side.
     """
-    return sum(entry.bad and (entry.answered or entry.connected) for entry in entries) >= needed
+    return sum(entry.bad and entry.reached for entry in entries) >= needed
 
 
 def deepest_good(

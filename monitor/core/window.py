@@ -46,6 +46,11 @@ class Entry:
     request_id: str | None = None
     cf_ray: str | None = None
 
+    @property
+    def reached(self) -> bool:
+        """Whether it reached the vendor: it answered, or a connection to it stood."""
+        return self.answered or self.connected
+
 
 def entry_of(judged: Judged) -> Entry:
     """The entry that a usable run makes in the windows."""
