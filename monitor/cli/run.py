@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor import logs
 from monitor.app import Daemon
-from monitor.cli._shared import add_config, load_config, run_loop, stop_on_signals
+from monitor.cli._shared import add_config, load_config, run_loop, settle_memory, stop_on_signals
 from monitor.clock import SystemClock
 from monitor.config.schema import Config
 
@@ -33,4 +33,5 @@ def act(options: argparse.Namespace) -> int:
 async def _run(config: Config) -> None:
     stop = stop_on_signals()
     daemon = Daemon(config, SystemClock(), random.Random())  # noqa: S311  # spreads retries
+    settle_memory()
     await daemon.run(stop)

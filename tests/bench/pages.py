@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from monitor.cli._shared import settle_memory
 from monitor.clock import SystemClock
 from monitor.config.load import load
 from monitor.core.observation import Origin
@@ -59,6 +60,7 @@ async def a_site(plan: Plan | None = None) -> AsyncIterator[Site]:
     """The site in an outage, with every key if no plan is given."""
     async with serving(plan or shipped_plan()) as site:
         site.become("outage")
+        settle_memory()  # as the daemon does
         yield site
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ def _set_up_of_logging_is_undone() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("name", ["broken-yaml", "unknown-key", "zero-interval", "duplicate-probe"])
@@ -85,3 +87,10 @@ def test_a_database_that_cannot_be_used_is_one_line_and_exit_2(
     assert line.startswith(f"{place} ")
     assert words in line
     assert told.out == ""
+
+
+def test_what_the_daemon_holds_at_its_start_is_never_walked_again(tmp_path: Path) -> None:
+    assert gc.get_freeze_count() == 0
+    config = one_probe("http://127.0.0.1:9/", a_folder(tmp_path), tmp_path)
+    assert main(["run", "--config", str(config)]) == 2
+    assert gc.get_freeze_count() > 10_000

@@ -76,6 +76,8 @@ _DETECTION: dict[str, Any] = {
     ],
     "burst": {"gap": "5s", "extra": 2},
     "recover": {"successes": 4},
+    # However slow the machine: it is a major outage until it recovers, and that changes the state.
+    "severity": {"major": "30%"},
     "close": {"window": "30s", "window_clean": "30s", "min_samples": 5},
     "cadence": "6s",
     "loop_late": "15s",
