@@ -7,6 +7,7 @@ reads a file or the environment.
 from __future__ import annotations
 
 import re
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, WithJsonSchema
@@ -101,8 +102,8 @@ def parse_share(value: Any) -> float:
         raise ValueError(msg)  # noqa: TRY004  # pydantic turns ValueError into an error with a place
     text = str(value).strip()
     try:
-        number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
+        number = float(Decimal(text[:-1]) / 100) if text.endswith("%") else float(text)
+    except (ValueError, InvalidOperation):
         msg = f"{text[:DURATION_CHARS_MAX]!r} is no share; write it like 40% or 0.4"
         raise ValueError(msg) from None
     if not 0 <= number <= 1:

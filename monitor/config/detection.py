@@ -37,11 +37,11 @@ class FastSpec(Spec):
     failures: int = Field(default=_FAST.failures, ge=2)
     """Bad runs needed, no probe giving more than half."""
     span: Duration = _FAST.span
-    """Time from the first to the last of them when at least `answered_min` are HTTP answers."""
+    """Time from the first to the last of them when `answered_min` probes have HTTP answers."""
     span_unanswered: Duration = _FAST.span_unanswered
     """The same for runs that never got an answer: a blip of the route looks like that too."""
     answered_min: int = Field(default=_FAST.answered_min, ge=0)
-    """How many HTTP answers of the vendor prove that the route works."""
+    """How many probes must have HTTP answers of the vendor: they prove that the route works."""
     window_gaps: float = Field(default=_FAST.window_gaps, ge=0, le=1000)
     """How many runs of the pool the window must hold, at least."""
 

@@ -41,7 +41,7 @@ from monitor.core.family import dead_family, members
 from monitor.core.incident import Reason, State
 from monitor.core.moment import Moment
 from monitor.core.noise import NoiseMeter
-from monitor.core.opening import Found, deepest_good, find, path_proven
+from monitor.core.opening import Found, deepest_good, evidence, find, path_proven
 from monitor.core.outcome import Depth
 from monitor.core.plan import ComponentPlan, Window
 from monitor.core.policy import Policy
@@ -131,7 +131,7 @@ class Detector:
     # ------------------------------------------------------------ calm: does it open?
 
     def judge(self, now: Moment, *, answered_only: bool = False) -> list[Transition]:
-        """A breach if a rule is met; with `answered_only` not on unanswered runs alone.
+        """A breach if a rule is met; with `answered_only` by runs that were answered.
 
         Nothing opens in a window of the plan, and what outlives it opens right after it. A daemon's
         plan has none: there windows hold back announcements alone (`Calendar.maintain`).
@@ -140,13 +140,12 @@ class Detector:
         planned = any(window.covers(name, now.wall) for window in self._maintenance)
         if self.standing.stage is not Stage.CALM or planned:
             return []
-        found = self._find(now, self.standing.floor)
-        if found is None or (answered_only and not found.answered):
-            return []
-        return [self._open(found, now)]
+        found = self._find(now, self.standing.floor, answered_only=answered_only)
+        return [] if found is None else [self._open(found, now)]
 
-    def _find(self, now: Moment, floor: float) -> Found | None:
-        return find(self.pools, self._windows, self._policy, now.mono, floor, self.noise)
+    def _find(self, now: Moment, floor: float, *, answered_only: bool = False) -> Found | None:
+        since = evidence(self._windows, floor, answered_only=answered_only)
+        return find(self.pools, since, self._policy, now.mono, self.noise)
 
     def _open(self, found: Found, now: Moment) -> Transition:
         old, close = self.standing, self._policy.close
@@ -208,8 +207,8 @@ class Detector:
         if names not in self._rest:
             others = [probe for probe in self.pools[0].probes if probe.name not in inside]
             self._rest[names] = pools_over(others, self._policy)
-        rest, floor = self._rest[names], standing.floor
-        found = find(rest, self._windows, self._policy, now.mono, floor, self.noise)
+        since = evidence(self._windows, standing.floor)
+        found = find(self._rest[names], since, self._policy, now.mono, self.noise)
         if found is None:
             return []
         depth = min(found.pool.depth, standing.depth, key=lambda depth: depth.level)

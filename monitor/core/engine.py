@@ -205,7 +205,7 @@ class Engine:
         effects: list[Effect] = []
         if entry.bad and (before is None or not before.bad):
             effects += self._doubt(entry, now)
-        hold = entry.bad and not entry.answered and self._question.waiting(now.mono)
+        hold = entry.bad and self._question.waiting(now.mono)
         steps: list[Transition] = []
         for name in probe.components:
             steps += self._detectors[name].entered(entry, now, answered_only=hold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -27,36 +28,41 @@ class Found:
         return sum(entry.bad for entry in self.entries) / max(1, len(self.entries))
 
     @property
-    def answered(self) -> bool:
-        """Whether any of the bad runs was answered by the vendor."""
-        return any(entry.bad and entry.answered for entry in self.entries)
-
-    @property
     def culprits(self) -> tuple[str, ...]:
         """The probes that gave the bad runs."""
         return tuple(sorted({entry.probe for entry in self.entries if entry.bad}))
 
 
+Evidence = Callable[[Iterable[str], float], list[Entry]]
+"""Gives the entries of these probes since then that count, in order of start."""
+
+
+def evidence(windows: Windows, floor: float, *, answered_only: bool = False) -> Evidence:
+    """What `windows` hold since `floor`; with `answered_only` no bad run that nobody answered."""
+
+    def since(names: Iterable[str], start: float) -> list[Entry]:
+        entries = windows.since(names, max(floor, start))
+        if answered_only:
+            return [entry for entry in entries if entry.answered or not entry.bad]
+        return entries
+
+    return since
+
+
 def find(
-    pools: tuple[Pool, ...],
-    windows: Windows,
-    policy: Policy,
-    now: float,
-    floor: float,
-    noise: NoiseMeter,
+    pools: tuple[Pool, ...], since: Evidence, policy: Policy, now: float, noise: NoiseMeter
 ) -> Found | None:
     """The deciding pool, or None when no rule is met.
 
     `noise` tells what is usual in each. Of several pools that meet a rule the one with the largest
-    share of bad runs decides, the shallowest among equals. Runs that started before `floor` are no
-    evidence.
+    share of bad runs decides, the shallowest among equals.
     """
     best: Found | None = None
     for pool in pools:
-        breach = _rule_met(pool, windows, policy, now, floor, noise)
+        breach = _rule_met(pool, since, policy, now, noise)
         if breach is None:
             continue
-        entries = tuple(windows.since(pool.names, max(floor, breach.onset)))
+        entries = tuple(since(pool.names, breach.onset))
         found = Found(pool=pool, breach=breach, entries=entries)
         if best is None or found.share > best.share:
             best = found
@@ -64,19 +70,19 @@ def find(
 
 
 def _rule_met(
-    pool: Pool, windows: Windows, policy: Policy, now: float, floor: float, noise: NoiseMeter
+    pool: Pool, since: Evidence, policy: Policy, now: float, noise: NoiseMeter
 ) -> Breach | None:
     """The first rule that `pool` meets: fast, then solo of its own depth, then slow."""
 
     def recent(window: float) -> list[Entry]:
-        return windows.since(pool.names, max(floor, now - window))
+        return since(pool.names, now - window)
 
     breach = fast(recent(pool.fast_window), policy.fast, pool.fast_window)
     if breach is not None:
         return breach
     for probe in pool.probes:
         if probe.depth is pool.depth:
-            breach = solo(windows.since((probe.name,), floor), policy.solo)
+            breach = solo(since((probe.name,), -math.inf), policy.solo)
             if breach is not None:
                 return breach
     for place in range(len(policy.slow)):
@@ -112,9 +118,14 @@ def _slow_met(
 def path_proven(entries: Iterable[Entry], needed: int) -> bool:
     """Whether `needed` bad runs reached the vendor: it answered, or a connection to it stood.
 
-    A blip of the path gives neither; what hangs after the handshake hangs on the other side.
+    A blip of the path gives neither; what hangs after the handshake hangs on the other side. Where
+    several probes fail, so many of them have to say so: one may be in trouble of its own while the
+    others' path is blocked.
     """
-    return sum(entry.bad and entry.reached for entry in entries) >= needed
+    bad = [entry for entry in entries if entry.bad]
+    reached = [entry.probe for entry in bad if entry.reached]
+    failing = len({entry.probe for entry in bad})
+    return len(reached) >= needed and len(set(reached)) >= min(needed, failing)
 
 
 def deepest_good(

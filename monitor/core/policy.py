@@ -13,8 +13,9 @@ class Fast:
     """Many bad runs at once, of at least two probes.
 
     Opens at `failures` bad runs and a share of `ratio` of the runs in the window, no probe giving
-    more than half of either, spanning `span` by start time when at least `answered_min` of them are
-    HTTP answers of the vendor, else `span_unanswered`.
+    more than half of either, spanning `span` by start time when at least `answered_min` probes have
+    HTTP answers of the vendor among them, else `span_unanswered`; where not so many reached the
+    vendor either, it is the span in which two probes failed.
     """
 
     window: float = 60.0
@@ -70,10 +71,10 @@ class Noise:
     disturbance. For each of `levels` that it exceeds, every slow rule needs one episode more.
     """
 
-    levels: tuple[float, ...] = (0.002, 0.004, 0.006)
+    levels: tuple[float, ...] = (0.002, 0.0035, 0.005, 0.007)
     over: float = 86_400.0
     lag: float = 3600.0
-    settled: float = 21_600.0
+    settled: float = 10_800.0
     apart: float = 60.0
 
 

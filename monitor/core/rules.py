@@ -56,18 +56,39 @@ def fast(entries: Sequence[Entry], rule: Fast, window: float) -> Breach | None:
     counted = share_limited(Counter(entry.probe for entry in failures))
     if counted < rule.failures or counted < rule.ratio * len(entries):
         return None
-    answered = sum(entry.answered for entry in failures)
+    # Probes and not runs: one in a blip of its own, asked again and again, says nothing of the way
+    # to the vendor that the others' runs take.
+    answered = len({entry.probe for entry in failures if entry.answered})
+    span, of = failures[-1].started - failures[0].started, ""
     needed = rule.span if answered >= rule.answered_min else rule.span_unanswered
-    span = failures[-1].started - failures[0].started
+    if len({entry.probe for entry in failures if entry.reached}) < rule.answered_min:
+        span, of = _shared_span(failures), " of two probes or more"
     if span < needed:
         return None
     sentence = (
         f"fast: {len(failures)} of {len(entries)} runs bad in {window:.0f} s "
         f"({counted} counted with no probe above half; needs {rule.failures} and "
-        f"{rule.ratio:.0%}), {answered} of them answered, spanning {span:.0f} s "
-        f"(needs {needed:.0f} s)"
+        f"{rule.ratio:.0%}), {answered} probes with answers, spanning {span:.0f} s"
+        f"{of} (needs {needed:.0f} s)"
     )
     return Breach(reason=Reason.FAST, sentence=sentence, onset=failures[0].started, window=window)
+
+
+def _shared_span(failures: Sequence[Entry]) -> float:
+    """Seconds in which it was not one probe alone that failed.
+
+    From the first bad run of the second that failed to the last one of the last but one: two blips
+    of two probes, one after the other, are long together and still no trouble that both have. Asked
+    where nothing reached the vendor: such blips end with a refusal or in a dead route.
+    """
+    first: dict[str, float] = {}
+    last: dict[str, float] = {}
+    for entry in failures:
+        first.setdefault(entry.probe, entry.started)
+        last[entry.probe] = entry.started
+    if len(first) == 1:
+        return 0.0
+    return sorted(last.values())[-2] - sorted(first.values())[1]
 
 
 def solo(entries: Sequence[Entry], rule: Solo) -> Breach | None:

@@ -200,11 +200,11 @@ def test_runs_before_the_word_of_the_control_targets_are_taken_back() -> None:
 
 
 def dead_for_a_minute(story: Story, last: float) -> tuple[Effect, ...]:
-    """Five silent runs over 45 s before the last one, which would open."""
-    for number, at in enumerate((0.0, 10.0, 20.0, 30.0, 40.0)):
-        story.run("ab"[number % 2], last - 46.0 + at, Comes.DEAD)
+    """Five silent runs of two probes over 45 s before the last one, which would open."""
+    for number, before in enumerate((48.0, 47.0, 36.0, 24.0, 1.1)):
+        story.run("ab"[number % 2], last - before, Comes.DEAD)
         for name in "ab":
-            story.control(name, last - 45.0 + at, ok=True)
+            story.control(name, last - before + 0.5, ok=True)
     return story.run("b", last, Comes.DEAD)
 
 
@@ -220,6 +220,16 @@ def test_an_opening_on_unanswered_runs_waits_for_the_control_targets() -> None:
     assert story.said == []
     story.control("a", 200.3, ok=True)
     assert suspects(story) == []
+    story.control("b", 200.4, ok=True)
+    assert suspects(story) == [("api",)]
+
+
+def test_one_answered_failure_does_not_vouch_for_the_silent_ones_meanwhile() -> None:
+    story = guarded(Trouble(0.0, 0.0), 100.0)
+    dead_for_a_minute(story, 200.0)
+    story.run("a", 200.2, Comes.FAIL)
+    assert (suspects(story), story.said) == ([], [])
+    story.control("a", 200.3, ok=True)
     story.control("b", 200.4, ok=True)
     assert suspects(story) == [("api",)]
 

@@ -44,7 +44,13 @@ def test_nothing_is_known_at_first_and_nothing_bad_is_calm() -> None:
 @pytest.mark.parametrize(
     ("seconds", "share", "more"),
     # The pool gives 5,760 runs a day, of which the last hour does not count.
-    [(DAY / 5, 0.0007, 0), (DAY / 20, 0.0034, 1), (DAY / 30, 0.0051, 2), (DAY / 60, 0.0103, 3)],
+    [
+        (DAY / 5, 0.0007, 0),
+        (DAY / 20, 0.0034, 1),
+        (DAY / 25, 0.0042, 2),
+        (DAY / 40, 0.0069, 3),
+        (DAY / 60, 0.0103, 4),
+    ],
 )
 def test_each_level_that_is_exceeded_asks_for_one_more(
     seconds: float, share: float, more: int
@@ -71,17 +77,17 @@ def test_each_pool_counts_its_own_probes() -> None:
 
 def test_what_is_older_than_a_day_does_not_count() -> None:
     noisy = meter(every(600.0))
-    assert noisy.usual(Depth.EDGE, DAY).more == 3
+    assert noisy.usual(Depth.EDGE, DAY).more == 4
     assert noisy.usual(Depth.EDGE, 2.5 * DAY) == CALM
 
 
 def test_what_came_within_the_last_hour_may_be_the_trouble_itself() -> None:
     noisy = meter(every(600.0, HOUR))
     assert noisy.usual(Depth.EDGE, HOUR) == CALM
-    assert noisy.usual(Depth.EDGE, 2 * HOUR + 1.0).more == 2
+    assert noisy.usual(Depth.EDGE, 2 * HOUR + 1.0).more == 4
 
 
-def test_a_short_past_counts_as_six_hours() -> None:
+def test_a_short_past_counts_as_three_hours() -> None:
     now = 5000.0
     early = meter([("hello", 60.0), ("hello", 600.0)], since=0.0)
     assert early.usual(Depth.EDGE, now).share == pytest.approx(2 * 15.0 / RULE.settled)

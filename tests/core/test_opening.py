@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.incident import Reason
 from monitor.core.noise import NoiseMeter
-from monitor.core.opening import Found, deepest_good, find
+from monitor.core.opening import Found, deepest_good, evidence, find, path_proven
 from monitor.core.outcome import Depth
 from monitor.core.policy import Policy
 from monitor.core.pools import Pool, pools_of
@@ -31,8 +31,11 @@ def held(rows: dict[str, str]) -> Windows:
     return windows
 
 
-def found_in(rows: dict[str, str], *, at: float = 60.0, floor: float = NEVER) -> Found | None:
-    return find(POOLS, held(rows), POLICY, MONO + at, floor, NoiseMeter(POOLS, POLICY.noise))
+def found_in(
+    rows: dict[str, str], *, at: float = 60.0, floor: float = NEVER, answered_only: bool = False
+) -> Found | None:
+    since = evidence(held(rows), floor, answered_only=answered_only)
+    return find(POOLS, since, POLICY, MONO + at, NoiseMeter(POOLS, POLICY.noise))
 
 
 GOOD = dict.fromkeys(("a", "b", "gate", "models", "count"), "......")
@@ -48,7 +51,6 @@ def test_an_outage_of_the_keys_alone_is_put_down_to_the_pool_of_the_keys() -> No
     assert found is not None
     assert found.pool.depth is Depth.KEY
     assert found.share == 1.0
-    assert found.answered
     assert {entry.probe for entry in found.entries} == {"models", "count"}
 
 
@@ -96,14 +98,44 @@ def test_trouble_that_comes_and_goes_is_found_by_the_slow_rule() -> None:
     assert found.pool.depth is Depth.EDGE
 
 
-def test_unanswered_runs_alone_are_told_apart() -> None:
-    found = found_in(dict.fromkeys(GOOD, "oooooo"))
-    assert found is not None
-    assert not found.answered
+@pytest.mark.parametrize(
+    ("rows", "opens"),
+    [
+        pytest.param(dict.fromkeys(GOOD, "oooooo"), False, id="no answer at all"),
+        pytest.param({**dict.fromkeys(GOOD, "oooooo"), "a": "xxxxxx"}, False, id="of one probe"),
+        pytest.param({**dict.fromkeys(GOOD, "xxxxxx"), "a": "oooooo"}, True, id="of all but one"),
+    ],
+)
+def test_while_the_network_is_in_doubt_only_answered_failures_are_evidence(
+    rows: dict[str, str],
+    opens: bool,  # noqa: FBT001  # a table
+) -> None:
+    assert found_in(rows) is not None
+    assert (found_in(rows, answered_only=True) is not None) is opens
+
+
+@pytest.mark.parametrize(
+    ("rows", "proven"),
+    [
+        pytest.param({"a": "xx", "gate": "xx"}, True, id="two probes have answers"),
+        pytest.param({"a": "xxxxx", "gate": "oo"}, False, id="one may be in trouble of its own"),
+        pytest.param({"a": "xx"}, True, id="it is the only one that fails"),
+        pytest.param({"a": "xo"}, False, id="one answer may be chance"),
+        pytest.param({"a": "oo", "gate": "oo"}, False, id="none has"),
+    ],
+)
+def test_a_path_is_proven_by_as_many_probes_as_can_prove_it(
+    rows: dict[str, str],
+    proven: bool,  # noqa: FBT001  # a table
+) -> None:
+    assert path_proven(entries(**rows), 2) is proven
 
 
 def test_a_component_without_a_pool_opens_nothing() -> None:
-    assert find((), held(EVERYTHING), POLICY, MONO, NEVER, NoiseMeter((), POLICY.noise)) is None
+    assert (
+        find((), evidence(held(EVERYTHING), NEVER), POLICY, MONO, NoiseMeter((), POLICY.noise))
+        is None
+    )
 
 
 # ------------------------------------------------------------------ what still works

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from monitor.core.incident import Event, IncidentPhase, Reason, State
 from monitor.core.noise import NoiseMeter
-from monitor.core.opening import Found, find
+from monitor.core.opening import Found, evidence, find
 from monitor.core.outcome import Depth
 from monitor.core.policy import Fast, Policy
 from monitor.core.pools import pools_of
@@ -271,7 +271,8 @@ def test_the_order_in_which_results_come_does_not_matter(
         for entry in order:
             if entry.bad:
                 noise.bad(entry.probe, entry.started)
-        return find(POOLS, windows_with([*order, *padding]), POLICY, now, NEVER, noise)
+        since = evidence(windows_with([*order, *padding]), NEVER)
+        return find(POOLS, since, POLICY, now, noise)
 
     assert opened(found) == opened(shuffled)
 

@@ -61,7 +61,7 @@ def test_six_bad_runs_of_two_probes_over_ten_seconds_open() -> None:
     assert breach.window == 60.0
     assert breach.sentence == (
         "fast: 6 of 6 runs bad in 60 s (6 counted with no probe above half; needs 6 and 33%), "
-        "6 of them answered, spanning 10 s (needs 10 s)"
+        "2 probes with answers, spanning 10 s (needs 10 s)"
     )
 
 
@@ -112,8 +112,45 @@ def test_unanswered_runs_must_last_longer_since_a_path_blip_looks_the_same(
     span: float,
     opens: bool,  # noqa: FBT001  # a table
 ) -> None:
-    found = bad_runs(*SIX[:5], ("b", span), answered=answered)
+    runs = (("a", 0.0), ("b", 0.0), ("a", 4.0), ("b", 6.0), ("a", span), ("b", span))
+    found = bad_runs(*runs, answered=answered)
     assert (fast_met(found) is not None) is opens
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "opens"),
+    [
+        pytest.param((0, 50), (0, 50), True, id="together"),
+        pytest.param((0, 50), (5, 50), True, id="the second fails for 45 s too"),
+        pytest.param((0, 50), (6, 50), False, id="the second fails for 44 s"),
+        pytest.param((0, 44), (0, 50), False, id="the first is well again after 44 s"),
+        pytest.param((0, 24), (26, 50), False, id="two blips, one after the other"),
+    ],
+)
+def test_without_answers_it_takes_two_probes_for_the_whole_span(
+    one: tuple[int, int],
+    other: tuple[int, int],
+    opens: bool,  # noqa: FBT001  # a table
+) -> None:
+    runs = [(name, float(at)) for name, of in (("a", one), ("b", other)) for at in (of[0], of[1])]
+    runs += [(name, of[0] + 1.0) for name, of in (("a", one), ("b", other))]
+    found = bad_runs(*sorted(runs, key=lambda run: run[1]), answered=0)
+    assert (fast_met(found) is not None) is opens
+
+
+def test_the_whole_time_counts_where_two_probes_reached_the_vendor() -> None:
+    runs = (("a", 0.0), ("a", 12.0), ("a", 24.0), ("b", 26.0), ("b", 38.0), ("b", 50.0))
+    found = bad_runs(*runs, answered=0)
+    assert fast_met(found) is None
+    hanging = [replace(entry, connected=True) for entry in found]
+    assert fast_met(hanging) is not None
+    assert fast_met([replace(entry, connected=entry.probe == "a") for entry in found]) is None
+
+
+def test_answers_to_one_probe_say_nothing_of_the_way_that_the_others_go() -> None:
+    found = [replace(entry, answered=entry.probe == "a") for entry in bad_runs(*SIX)]
+    assert fast_met(found) is None
+    assert fast_met(found, span=45.0, span_unanswered=6.0) is not None
 
 
 def test_the_span_is_that_of_the_bad_runs_only() -> None:

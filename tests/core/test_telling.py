@@ -41,7 +41,7 @@ def test_what_never_reaches_the_vendor_is_suspect_first_and_told_half_a_minute_l
     assert incident.explanation.startswith("fast: ")
     assert "runs bad that began in the 3" in incident.explanation
     assert [note.what for note in incident.timeline] == [Happening.SUSPECTED, Happening.OPENED]
-    assert incident.id == "local-20260428-120225-api"
+    assert incident.id == "local-20260428-120230-api"
     assert (incident.sequence, story.said) == (1, ["opened api", "recovering api", "closed api"])
 
 
@@ -56,7 +56,7 @@ def test_a_suspect_is_shown_but_changes_no_state_and_is_no_open_incident() -> No
 
 
 def test_a_suspect_whose_runs_are_good_again_is_withdrawn_without_a_word() -> None:
-    story = told(Trouble(100.0, 150.0, Comes.DEAD), 1500.0)
+    story = told(Trouble(100.0, 155.0, Comes.DEAD), 1500.0)
     assert story.said == []
     last = story.all(Revise)[-1].incident
     assert (last.phase, last.reason) == (IncidentPhase.WITHDRAWN, Reason.NOT_CONFIRMED)
@@ -67,7 +67,7 @@ def test_a_suspect_whose_runs_are_good_again_is_withdrawn_without_a_word() -> No
 
 def test_a_suspect_that_stays_unclear_is_withdrawn_in_the_end() -> None:
     policy = Policy(announce=Announce(failures=100, give_up=120.0))
-    story = told(PATH, 270.0, policy)
+    story = told(PATH, 280.0, policy)
     assert story.said == []
     withdrawn = next(
         r.incident for r in story.all(Revise) if r.incident.phase is IncidentPhase.WITHDRAWN
