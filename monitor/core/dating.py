@@ -28,7 +28,7 @@ def began(signal: Signal, standing: Standing, pool: Pool, windows: Windows) -> E
     forgotten = not entries or entries[0].started >= standing.onset
     if again and (forgotten or standing.reopened or standing.relapsed):
         return None
-    return onset.onset(entries, standing.floor)
+    return onset.onset(entries, standing.floor, standing.opened)
 
 
 def ended(signal: Signal, standing: Standing, pool: Pool, windows: Windows) -> Estimate | None:

@@ -73,16 +73,20 @@ class _Change:
     score: float
 
 
-def onset(entries: Sequence[Entry], floor: float = -math.inf) -> Estimate | None:
+def onset(
+    entries: Sequence[Entry], floor: float = -math.inf, ceiling: float = math.inf
+) -> Estimate | None:
     """When the impact began that lasts at the end of `entries`; None without a bad run.
 
     Args:
         entries: runs of the deciding pool in order of start: of the last `REACH` seconds, or since
             the end of the last incident.
         floor: the moment before which it cannot have begun.
+        ceiling: the moment at which it had begun: it may have grown since, and a larger part of
+            the runs fails from then on.
     """
-    runs = [(entry.started, entry.bad) for entry in _hit(entries)]
-    return _estimate(runs, floor)
+    runs = [(entry.started, entry.bad) for entry in _hit(entries, ceiling)]
+    return _estimate(runs, floor, ceiling)
 
 
 def end(entries: Sequence[Entry], ceiling: float = math.inf) -> Estimate | None:
@@ -99,9 +103,9 @@ def end(entries: Sequence[Entry], ceiling: float = math.inf) -> Estimate | None:
     return Estimate(at=-found.at, earliest=-found.latest, latest=-found.earliest)
 
 
-def _hit(entries: Sequence[Entry]) -> list[Entry]:
+def _hit(entries: Sequence[Entry], ceiling: float = math.inf) -> list[Entry]:
     """The runs of the probes that the impact reaches."""
-    changes = _changes([(entry.started, entry.bad) for entry in entries])
+    changes = _changes([(entry.started, entry.bad) for entry in entries], ceiling)
     if not changes:
         return []
     best = _likeliest(changes)
@@ -116,8 +120,10 @@ def _hit(entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.probe not in spared]
 
 
-def _estimate(runs: Sequence[tuple[float, bool]], floor: float) -> Estimate | None:
-    changes = _changes(runs)
+def _estimate(
+    runs: Sequence[tuple[float, bool]], floor: float, ceiling: float = math.inf
+) -> Estimate | None:
+    changes = _changes(runs, ceiling)
     if not changes:
         return None
     best = _likeliest(changes)
@@ -133,8 +139,8 @@ def _likeliest(changes: Sequence[_Change]) -> _Change:
     return max(changes, key=lambda change: change.score)
 
 
-def _changes(runs: Sequence[tuple[float, bool]]) -> list[_Change]:
-    """Every bad run as the first of the impact, the last one first."""
+def _changes(runs: Sequence[tuple[float, bool]], ceiling: float = math.inf) -> list[_Change]:
+    """Every bad run up to `ceiling` as the first of the impact, the last one first."""
     changes: list[_Change] = []
     bad = good = 0
     for place in range(len(runs) - 1, -1, -1):
@@ -142,6 +148,8 @@ def _changes(runs: Sequence[tuple[float, bool]]) -> list[_Change]:
             good += 1
             continue
         bad += 1
+        if runs[place][0] > ceiling:
+            continue
         share = bad / (bad + good)
         # Against the runs being noise from here on: what lies before is noise for all candidates.
         score = bad * math.log(share / NOISE)

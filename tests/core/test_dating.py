@@ -22,7 +22,7 @@ STORY = {"a": "....xxxxxx......", "b": "....xxxxxx......"}
 SO_FAR = {probe: row[:10] for probe, row in STORY.items()}
 """What is known of it at 100 s."""
 
-OPEN = Standing(stage=Stage.OPEN, onset=MONO + 40.0, floor=MONO)
+OPEN = Standing(stage=Stage.OPEN, onset=MONO + 40.0, opened=MONO + 60.0, floor=MONO)
 OVER = replace(OPEN, stage=Stage.RECOVERING, recovered=MONO + 100.0)
 
 

@@ -49,6 +49,13 @@ def test_a_hard_outage_ended_half_a_gap_after_its_last_bad_run() -> None:
     assert latest > 59.0
 
 
+def test_what_grew_began_before_it_grew() -> None:
+    grown = entries(a="....xxxxxxxxxxxxxxxxxxxx", **dict.fromkeys("bcde", "." * 16 + "x" * 8))
+    assert at(onset(grown))[1] > 150.0
+    known = onset(grown, ceiling=MONO + 120.0)
+    assert 30.0 < at(known)[1] < 40.0
+
+
 def test_a_single_failure_long_before_is_noise() -> None:
     _, middle, _ = at(onset(entries(a="x..............xxxxxx", b="...............xxxxxx")))
     assert middle == pytest.approx((141.0 + 150.0) / 2)

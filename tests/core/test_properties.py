@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.core.incident import Event, IncidentPhase, Reason, State
@@ -140,6 +140,20 @@ def incidents(events: Sequence[Event]) -> dict[str, list[Event]]:
 # ------------------------------------------------------------------ incidents
 
 
+GROWS = History(
+    tuple(
+        Part(seconds=seconds, comes=comes, percent=100, probes=frozenset(probes), controls=True)
+        for seconds, comes, probes in (
+            (200, Comes.FAIL, ("message",)),
+            (40, Comes.FAIL, NAMES),
+            (90, Comes.OK, NAMES),
+        )
+    )
+)
+"""One model fails, and then everything: the impact began with the model."""
+
+
+@example(GROWS)
 @given(histories())
 def test_an_incident_opens_then_closes_and_reopens_in_turn(history: History) -> None:
     events = whole(history).events
