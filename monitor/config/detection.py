@@ -41,7 +41,10 @@ class FastSpec(Spec):
     span_unanswered: Duration = _FAST.span_unanswered
     """The same for runs that never got an answer: a blip of the route looks like that too."""
     answered_min: int = Field(default=_FAST.answered_min, ge=0)
-    """How many probes must have HTTP answers of the vendor: they prove that the route works."""
+    """How many probes must have HTTP answers of the vendor to prove that the route works.
+
+    Where more than three probes are heard it takes one more.
+    """
     window_gaps: float = Field(default=_FAST.window_gaps, ge=0, le=1000)
     """How many runs of the pool the window must hold, at least."""
 

@@ -13,9 +13,10 @@ class Fast:
     """Many bad runs at once, of at least two probes.
 
     Opens at `failures` bad runs and a share of `ratio` of the runs in the window, no probe giving
-    more than half of either, spanning `span` by start time when at least `answered_min` probes have
-    HTTP answers of the vendor among them, else `span_unanswered`; where not so many reached the
-    vendor either, it is the span in which two probes failed.
+    more than half of either, spanning `span` by start time when at least `answered_min` probes (one
+    more where more than three are heard) have HTTP answers of the vendor among them, else
+    `span_unanswered`; where fewer than `answered_min` reached the vendor, it is the span in which
+    two probes failed.
     """
 
     window: float = 60.0

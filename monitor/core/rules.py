@@ -37,6 +37,10 @@ class Breach:
     window: float
 
 
+FEW = 3
+"""Of more probes than these, two may be in blips of their own: it takes the word of one more."""
+
+
 def share_limited(bad: Counter[str]) -> int:
     """Number of bad runs when no probe may give more than half of them.
 
@@ -60,7 +64,8 @@ def fast(entries: Sequence[Entry], rule: Fast, window: float) -> Breach | None:
     # to the vendor that the others' runs take.
     answered = len({entry.probe for entry in failures if entry.answered})
     span, of = failures[-1].started - failures[0].started, ""
-    needed = rule.span if answered >= rule.answered_min else rule.span_unanswered
+    voices = rule.answered_min + (len({entry.probe for entry in entries}) > FEW)
+    needed = rule.span if answered >= voices else rule.span_unanswered
     if len({entry.probe for entry in failures if entry.reached}) < rule.answered_min:
         span, of = _shared_span(failures), " of two probes or more"
     if span < needed:
@@ -68,8 +73,8 @@ def fast(entries: Sequence[Entry], rule: Fast, window: float) -> Breach | None:
     sentence = (
         f"fast: {len(failures)} of {len(entries)} runs bad in {window:.0f} s "
         f"({counted} counted with no probe above half; needs {rule.failures} and "
-        f"{rule.ratio:.0%}), {answered} probes with answers, spanning {span:.0f} s"
-        f"{of} (needs {needed:.0f} s)"
+        f"{rule.ratio:.0%}), {answered} probes with answers ({voices} prove the way), "
+        f"spanning {span:.0f} s{of} (needs {needed:.0f} s)"
     )
     return Breach(reason=Reason.FAST, sentence=sentence, onset=failures[0].started, window=window)
 

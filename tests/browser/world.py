@@ -184,7 +184,7 @@ def an_incident(site: Site, **changes: object) -> Incident:
         "components": impacts,
         "explanation": (
             "fast: 9 of 12 runs bad in 60 s (8 counted with no probe above half; needs 6 and "
-            "33 %), 3 probes with answers, spanning 24 s (needs 10 s)"
+            "33 %), 3 probes with answers (3 prove the way), spanning 24 s (needs 10 s)"
         ),
         "provider": ProviderNote(
             indicator="major",

@@ -61,7 +61,7 @@ def test_six_bad_runs_of_two_probes_over_ten_seconds_open() -> None:
     assert breach.window == 60.0
     assert breach.sentence == (
         "fast: 6 of 6 runs bad in 60 s (6 counted with no probe above half; needs 6 and 33%), "
-        "2 probes with answers, spanning 10 s (needs 10 s)"
+        "2 probes with answers (2 prove the way), spanning 10 s (needs 10 s)"
     )
 
 
@@ -136,6 +136,24 @@ def test_without_answers_it_takes_two_probes_for_the_whole_span(
     runs += [(name, of[0] + 1.0) for name, of in (("a", one), ("b", other))]
     found = bad_runs(*sorted(runs, key=lambda run: run[1]), answered=0)
     assert (fast_met(found) is not None) is opens
+
+
+@pytest.mark.parametrize(
+    ("failing", "others", "opens"),
+    [
+        pytest.param("ab", "c", True, id="two of three"),
+        pytest.param("ab", "cd", False, id="two of four may be in blips of their own"),
+        pytest.param("abc", "d", True, id="three of four"),
+    ],
+)
+def test_of_many_probes_it_takes_answers_of_three(
+    failing: str,
+    others: str,
+    opens: bool,  # noqa: FBT001  # a table
+) -> None:
+    bad = [(failing[n % len(failing)], 2.0 * n) for n in range(6)]
+    good = [an_entry(name, -5.0 - n) for n, name in enumerate(others)]
+    assert (fast_met(good + bad_runs(*bad)) is not None) is opens
 
 
 def test_the_whole_time_counts_where_two_probes_reached_the_vendor() -> None:

@@ -34,7 +34,7 @@ PLAYINGS = 100
 SHARES = (100, 70, 50, 30, 20, 10, 5)
 """Percents of failing runs that the curve is drawn through."""
 
-SEED = "held out 2026-11-26, second"
+SEED = "held out 2026-11-26, third"
 """Names the source of all chance. Nothing was chosen after a look at what it brings."""
 QUICK_SEED = "quick"
 
