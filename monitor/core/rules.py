@@ -84,8 +84,8 @@ def _shared_span(failures: Sequence[Entry]) -> float:
 
     From the first bad run of the second that failed to the last one of the last but one: two blips
     of two probes, one after the other, are long together and still no trouble that both have. Asked
-    where nothing reached the vendor: such blips end with a refusal or in a dead route. There are two
-    probes at least: one alone counts for nothing.
+    where nothing reached the vendor: such blips end with a refusal or in a dead route. There are at
+    least two probes: one alone counts for nothing.
     """
     first: dict[str, float] = {}
     last: dict[str, float] = {}
