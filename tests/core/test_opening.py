@@ -99,6 +99,24 @@ def test_trouble_that_comes_and_goes_is_found_by_the_slow_rule() -> None:
 
 
 @pytest.mark.parametrize(
+    ("row", "opens"), [("x..x..x..x..x..x..x..x..x.", False), ("x.x.x.x.x.x.x.x.x.x.x.x.x.", True)]
+)
+def test_where_a_hundredth_fails_on_a_usual_day_the_slow_rule_needs_four_episodes_more(
+    row: str,
+    opens: bool,  # noqa: FBT001  # a table
+) -> None:
+    rows = {**dict.fromkeys(GOOD, "." * 26), "a": row}
+    assert found_in(rows, at=260.0) is not None, "in a calm place either is enough"
+    noise = NoiseMeter(POOLS, POLICY.noise)
+    noise.heard(MONO - 86_400.0)
+    for place in range(1, 290):
+        noise.bad("a", MONO - 86_400.0 + 280.0 * place)
+    found = find(POOLS, evidence(held(rows), NEVER), POLICY, MONO + 260.0, noise)
+    assert (found is not None) is opens
+    assert found is None or ", 4 of them since " in found.breach.sentence
+
+
+@pytest.mark.parametrize(
     ("rows", "opens"),
     [
         pytest.param(dict.fromkeys(GOOD, "oooooo"), False, id="no answer at all"),
