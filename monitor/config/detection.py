@@ -36,6 +36,10 @@ class FastSpec(Spec):
     """Share of the runs in the window that must be bad."""
     failures: int = Field(default=_FAST.failures, ge=2)
     """Bad runs needed, no probe giving more than half."""
+    ratio_three: Share | None = Field(default=None, gt=0)
+    """The share in a pool of three probes; left out it is `ratio`, or 27 % where that is too."""
+    failures_three: int | None = Field(default=None, ge=2)
+    """Bad runs in a pool of three; left out it is `failures`, or 5 where that is left out too."""
     span: Duration = _FAST.span
     """Time from the first to the last of them when `answered_min` probes have HTTP answers."""
     span_unanswered: Duration = _FAST.span_unanswered
@@ -47,6 +51,18 @@ class FastSpec(Spec):
     """
     window_gaps: float = Field(default=_FAST.window_gaps, ge=0, le=1000)
     """How many runs of the pool the window must hold, at least."""
+
+    def rule(self) -> policy.Fast:
+        """The same numbers as the core takes them.
+
+        Whoever sets a number without a word on pools of three means all pools.
+        """
+        three = {
+            f"{name}_three": getattr(self, name)
+            for name in ("failures", "ratio")
+            if name in self.model_fields_set
+        }
+        return policy.Fast(**(three | self.model_dump(exclude_none=True)))
 
 
 class SoloSpec(Spec):
@@ -255,7 +271,7 @@ class DetectionSpec(Spec):
     def policy(self) -> policy.Policy:
         """The same numbers as the core takes them: seconds, and shares between 0 and 1."""
         return policy.Policy(
-            fast=policy.Fast(**self.fast.model_dump()),
+            fast=self.fast.rule(),
             solo=policy.Solo(**self.solo.model_dump()),
             slow=tuple(policy.Slow(**rule.model_dump()) for rule in self.slow),
             noise=policy.Noise(**self.noise.model_dump()),

@@ -135,6 +135,7 @@ def _fast_seconds(policy: Policy, probes: tuple[ProbePlan, ...], gap: float) -> 
     if len(probes) < FAST_PROBES_MIN:
         return math.inf
     window = fast_window(rule, gap)
+    number, ratio = rule.needed(len(probes))
     ordered = sorted(probes, key=lambda probe: probe.interval)
 
     def met(seconds: float) -> bool:
@@ -145,7 +146,7 @@ def _fast_seconds(policy: Policy, probes: tuple[ProbePlan, ...], gap: float) -> 
         total = sum(counts)
         counted = min(total, 2 * (total - max(counts)))
         before = max(0.0, window - seconds) / gap
-        return counted >= rule.failures and counted >= rule.ratio * (total + before)
+        return counted >= number and counted >= ratio * (total + before)
 
     grid = _moments((policy.burst.gap, *(probe.interval / len(ordered) for probe in ordered)))
     return gap / 2 + _first(met, grid, at_least=rule.span, at_most=window)

@@ -77,7 +77,7 @@ def _rule_met(
     def recent(window: float) -> list[Entry]:
         return since(pool.names, now - window)
 
-    breach = fast(recent(pool.fast_window), policy.fast, pool.fast_window)
+    breach = fast(recent(pool.fast_window), policy.fast, pool.fast_window, len(pool.probes))
     if breach is not None:
         return breach
     for probe in pool.probes:

@@ -12,20 +12,28 @@ from dataclasses import dataclass, field
 class Fast:
     """Many bad runs at once, of at least two probes.
 
-    Opens at `failures` bad runs and a share of `ratio` of the runs in the window, no probe giving
-    more than half of either, spanning `span` by start time when at least `answered_min` probes (one
-    more where more than three are heard) have HTTP answers of the vendor among them, else
-    `span_unanswered`; where fewer than `answered_min` reached the vendor, it is the span in which
-    two probes failed.
+    Opens at `failures` bad runs and a share of `ratio` of the runs in the window (`failures_three`
+    and `ratio_three` in a pool of three probes), no probe giving more than half of either, spanning
+    `span` by start time when at least `answered_min` probes (one more where more than three are
+    heard) have HTTP answers of the vendor among them, else `span_unanswered`; where fewer than
+    `answered_min` reached the vendor, it is the span in which two probes failed.
     """
 
     window: float = 60.0
     ratio: float = 0.33
+    ratio_three: float = 0.27
     failures: int = 6
+    failures_three: int = 5
     span: float = 10.0
     span_unanswered: float = 45.0
     answered_min: int = 2
     window_gaps: float = 6.5
+
+    def needed(self, probes: int) -> tuple[int, float]:
+        """How many bad runs, and which share of all, a pool of `probes` probes needs."""
+        if probes == 3:  # noqa: PLR2004  # the study's sizes of pools
+            return self.failures_three, self.ratio_three
+        return self.failures, self.ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

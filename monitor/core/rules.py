@@ -52,13 +52,17 @@ def share_limited(bad: Counter[str]) -> int:
     return min(total, 2 * (total - most))
 
 
-def fast(entries: Sequence[Entry], rule: Fast, window: float) -> Breach | None:
-    """Many bad runs at once, of at least two probes. `entries` are those of the last `window` s."""
+def fast(entries: Sequence[Entry], rule: Fast, window: float, size: int) -> Breach | None:
+    """Many bad runs at once, of at least two probes of a pool of `size`.
+
+    `entries` are those of the last `window` seconds.
+    """
     failures = [entry for entry in entries if entry.bad]
-    if len(failures) < rule.failures:
+    number, ratio = rule.needed(size)
+    if len(failures) < number:
         return None
     counted = share_limited(Counter(entry.probe for entry in failures))
-    if counted < rule.failures or counted < rule.ratio * len(entries):
+    if counted < number or counted < ratio * len(entries):
         return None
     # Probes and not runs: one in a blip of its own, asked again and again, says nothing of the way
     # to the vendor that the others' runs take.
@@ -72,8 +76,8 @@ def fast(entries: Sequence[Entry], rule: Fast, window: float) -> Breach | None:
         return None
     sentence = (
         f"fast: {len(failures)} of {len(entries)} runs bad in {window:.0f} s "
-        f"({counted} counted with no probe above half; needs {rule.failures} and "
-        f"{rule.ratio:.0%}), {answered} probes with answers ({voices} prove the way), "
+        f"({counted} counted with no probe above half; needs {number} and "
+        f"{ratio:.0%}), {answered} probes with answers ({voices} prove the way), "
         f"spanning {span:.0f} s{of} (needs {needed:.0f} s)"
     )
     return Breach(reason=Reason.FAST, sentence=sentence, onset=failures[0].started, window=window)

@@ -53,7 +53,7 @@ def test_durations_and_shares_become_seconds_and_fractions() -> None:
     )
     assert spec.policy() == dataclasses.replace(
         policy.Policy(),
-        fast=policy.Fast(window=90.0, ratio=0.4),
+        fast=policy.Fast(window=90.0, ratio=0.4, ratio_three=0.4),
         slow=(
             policy.Slow(
                 window=600.0, ratio=0.2, episodes=4, episodes_three=3, episodes_small=2, span=30.0
@@ -67,9 +67,30 @@ def test_durations_and_shares_become_seconds_and_fractions() -> None:
 
 
 @pytest.mark.parametrize(
+    ("section", "needed_of_three"),
+    [
+        ({}, (5, 0.27)),
+        ({"failures": 9}, (9, 0.27)),
+        ({"ratio": "50%"}, (5, 0.5)),
+        ({"failures": 9, "failures_three": 4}, (4, 0.27)),
+        ({"ratio": "50%", "ratio_three": "40%", "failures_three": 7}, (7, 0.4)),
+    ],
+    ids=str,
+)
+def test_a_number_of_the_fast_rule_is_that_of_all_pools_unless_three_have_their_own(
+    section: dict[str, Any], needed_of_three: tuple[int, float]
+) -> None:
+    rule = DetectionSpec.model_validate({"fast": section}).policy().fast
+    assert rule.needed(3) == needed_of_three
+    assert rule.needed(4) == (section.get("failures", 6), 0.5 if "ratio" in section else 0.33)
+
+
+@pytest.mark.parametrize(
     "section",
     [
         {"fast": {"window": "0s"}},
+        {"fast": {"failures_three": 1}},
+        {"fast": {"ratio_three": "0%"}},
         {"fast": {"ratio": 0}},
         {"fast": {"window_gaps": float("inf")}},
         {"solo": {"failures": 1}},

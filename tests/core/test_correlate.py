@@ -118,7 +118,7 @@ def test_components_that_breach_at_the_same_run_open_together() -> None:
 
 
 def test_who_is_well_again_while_others_are_not_is_told_once_and_stays_listed() -> None:
-    world = each(Trouble(100.0, 700.0, probes=API), Trouble(110.0, 1500.0, probes=CONSOLE))
+    world = each(Trouble(100.0, 700.0, probes=API), Trouble(130.0, 1500.0, probes=CONSOLE))
     story = told(world, 2500.0)
     assert story.said == [
         "opened api",
@@ -140,7 +140,7 @@ def test_who_is_well_again_while_others_are_not_is_told_once_and_stays_listed() 
 
 
 def test_who_leaves_just_before_the_close_is_not_told_by_itself() -> None:
-    world = each(Trouble(100.0, 700.0, probes=API), Trouble(110.0, 740.0, probes=CONSOLE))
+    world = each(Trouble(100.0, 700.0, probes=API), Trouble(130.0, 740.0, probes=CONSOLE))
     story = told(world, 2000.0)
     assert story.said[2:] == ["recovering api,console", "closed api,console"]
 
@@ -164,7 +164,7 @@ def test_who_left_and_fails_again_rejoins() -> None:
 def test_any_member_that_fails_within_a_quarter_of_an_hour_reopens_it() -> None:
     world = each(
         Trouble(100.0, 700.0, probes=API),
-        Trouble(110.0, 700.0, probes=CONSOLE),
+        Trouble(130.0, 700.0, probes=CONSOLE),
         Trouble(1200.0, 1500.0, probes=CONSOLE),
     )
     story = told(world, 4000.0)
@@ -395,7 +395,7 @@ def test_one_whose_only_broken_component_is_gone_is_closed() -> None:
 
 
 def test_one_whose_last_broken_component_goes_with_a_reload_is_closed() -> None:
-    world = each(Trouble(100.0, 700.0, probes=API), Trouble(110.0, 9e9, probes=CONSOLE))
+    world = each(Trouble(100.0, 700.0, probes=API), Trouble(130.0, 9e9, probes=CONSOLE))
     story = told(world, 1200.0)
     other = story.restart(plan=plan_of(*hellos(3)))
     other.tick(1201.0)

@@ -68,7 +68,7 @@ def test_an_outage_is_one_incident_from_its_first_bad_run_to_its_last() -> None:
     assert recovering is not None
     assert closed is not None
     assert near(opened.started_at, 100.0)
-    assert opened.opened_at == NOON + timedelta(seconds=150.25)
+    assert opened.opened_at == NOON + timedelta(seconds=140.25)
     assert opened.reason is Reason.FAST
     assert opened.cause is Outcome.SERVER_ERROR
     assert (opened.phase, closed.phase) == (IncidentPhase.OPEN, IncidentPhase.CLOSED)
@@ -76,7 +76,7 @@ def test_an_outage_is_one_incident_from_its_first_bad_run_to_its_last() -> None:
     assert closed.reason is Reason.CLEAN_WINDOW
     assert near(recovering.recovered_at, 700.0)
     assert near(closed.recovered_at, 700.0)
-    assert closed.id == opened.id == "local-20260428-120230-api"
+    assert closed.id == opened.id == "local-20260428-120220-api"
     assert [event.id.rpartition("-")[2] for event in story.events] == ["1", "2", "3"]
     assert all(event.summary for event in story.events)
 
@@ -279,7 +279,7 @@ def test_what_comes_back_within_a_quarter_of_an_hour_is_the_same_incident() -> N
     story = came_back(600.0)
     assert story.said[2:] == ["closed api", "reopened api", "recovering api", "closed api"]
     ids = {event.incident.id for event in story.events if event.incident}
-    assert ids == {"local-20260428-120230-api"}
+    assert ids == {"local-20260428-120220-api"}
     assert len({event.id for event in story.events}) == 6
     reopened = story.events[3].incident
     assert reopened is not None

@@ -119,7 +119,7 @@ def test_bursts_find_an_outage_sooner() -> None:
     with_bursts.play(300.0)
     without = Story(HELLOS, world=Trouble(100.0, 9e9)).play(300.0)
     assert with_bursts.at(EventType.OPENED) <= 100.0 + 15.0
-    assert without.at(EventType.OPENED) == 150.25
+    assert without.at(EventType.OPENED) == 140.25
 
 
 # ------------------------------------------------------------------ late results
@@ -253,7 +253,7 @@ def test_a_word_that_is_older_than_the_question_does_not_end_the_wait() -> None:
 
 def test_an_opening_on_answered_runs_does_not_wait() -> None:
     story = guarded(Trouble(100.0, 9e9), 200.0)
-    assert story.at(EventType.OPENED) == 150.25
+    assert story.at(EventType.OPENED) == 140.25
 
 
 def test_while_this_host_is_blind_no_detector_moves() -> None:

@@ -62,9 +62,9 @@ def test_three_probes_open_as_fast_as_the_study_measured() -> None:
 
 
 def test_without_bursts_the_schedule_sets_the_time() -> None:
-    # g = 10: runs at 0, 10, ... 50 after the first bad one make six.
+    # g = 10: runs at 0, 10, ... 40 after the first bad one make the five of three probes.
     result = of(*(a_probe(name) for name in "abc"), policy=STEADY)
-    assert seconds(result)[Reason.FAST] == pytest.approx(5 + 50)
+    assert seconds(result)[Reason.FAST] == pytest.approx(5 + 40)
     assert seconds(result)[Reason.SOLO] == pytest.approx(15 + 120)
 
 

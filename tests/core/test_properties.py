@@ -298,16 +298,18 @@ def test_the_order_in_which_results_come_does_not_matter(
     st.lists(st.integers(0, 600), min_size=1, max_size=80, unique=True),
     st.lists(st.tuples(st.integers(0, 600), st.sampled_from("bcd")), max_size=20, unique=True),
     st.booleans(),
+    st.integers(1, 9),
 )
 def test_the_failures_of_one_probe_alone_are_never_enough_for_the_fast_rule(
     failures: list[int],
     good: list[tuple[int, str]],
     answered: bool,  # noqa: FBT001  # drawn
+    size: int,
 ) -> None:
     bad = [an_entry("a", at / 10, bad=True, answered=answered) for at in failures]
     healthy = [an_entry(probe, at / 10) for at, probe in good]
     found: list[Entry] = sorted([*bad, *healthy], key=lambda entry: entry.started)
-    assert fast(found, Fast(), 60.0) is None
+    assert fast(found, Fast(), 60.0, size) is None
 
 
 def of_the_gate(history: History) -> History:

@@ -49,8 +49,9 @@ def test_no_probe_gives_more_than_half_of_the_bad_runs_that_count(
 # ------------------------------------------------------------------ fast
 
 
-def fast_met(found: list[Entry], **changes: float) -> Breach | None:
-    return fast(found, replace(Fast(), **changes), 60.0)  # type: ignore[arg-type]  # by name
+def fast_met(found: list[Entry], size: int = 6, **changes: float) -> Breach | None:
+    rule = replace(Fast(), **changes)  # type: ignore[arg-type]  # by name
+    return fast(found, rule, 60.0, size)
 
 
 def test_six_bad_runs_of_two_probes_over_ten_seconds_open() -> None:
@@ -67,6 +68,44 @@ def test_six_bad_runs_of_two_probes_over_ten_seconds_open() -> None:
 
 def test_five_bad_runs_do_not_open() -> None:
     assert fast_met(bad_runs(*SIX[:4], ("b", 20.0))) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "opens"),
+    [
+        pytest.param(2, False, id="two probes"),
+        pytest.param(3, True, id="three probes"),
+        pytest.param(4, False, id="four probes"),
+    ],
+)
+def test_five_bad_runs_are_enough_in_a_pool_of_three(
+    size: int,
+    opens: bool,  # noqa: FBT001  # a table
+) -> None:
+    found = bad_runs(("a", 0.0), ("b", 3.0), ("c", 5.0), ("a", 8.0), ("b", 10.0))
+    breach = fast_met(found, size)
+    assert (breach is not None) is opens
+    if breach is not None:
+        assert "5 of 5 runs bad" in breach.sentence
+        assert "needs 5 and 27%" in breach.sentence
+
+
+def test_in_a_pool_of_three_a_second_probe_in_a_blip_has_two_bad_runs_and_is_not_enough() -> None:
+    # 3 and 2 count as 4: it takes a third bad run of the others.
+    two = [("a", 0.0), ("a", 5.0), ("a", 10.0), ("b", 12.0), ("b", 20.0)]
+    assert fast_met(bad_runs(*two), 3) is None
+    assert fast_met(bad_runs(*two, ("c", 21.0)), 3) is not None
+
+
+@pytest.mark.parametrize(("good", "opens"), [(13, True), (14, False)])
+def test_in_a_pool_of_three_a_smaller_share_is_enough(
+    good: int,
+    opens: bool,  # noqa: FBT001  # a table
+) -> None:
+    # 5 of 18 are 27.8 %, 5 of 19 are 26.3 %.
+    bad = bad_runs(("a", 0.0), ("b", 3.0), ("c", 5.0), ("a", 8.0), ("b", 10.0))
+    healthy = [an_entry("c", -20.0 + at) for at in range(good)]
+    assert (fast_met(healthy + bad, 3) is not None) is opens
 
 
 def test_one_probe_can_never_open_however_often_it_is_asked_again() -> None:

@@ -104,7 +104,7 @@ def test_an_open_incident_gives_the_state_and_its_reason() -> None:
     assert shown.state is State.MAJOR_OUTAGE
     assert shown.reason.startswith("fast: ")
     assert shown.incident_id == story.incident.id
-    assert shown.since == NOON + timedelta(seconds=150.25)
+    assert shown.since == NOON + timedelta(seconds=140.25)
     assert not shown.suspect
     story.play(760.0)
     assert view(story).state is State.PARTIAL_OUTAGE, "recovering is partial at most"
