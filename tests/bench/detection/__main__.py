@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.detection import essay, table
-from tests.bench.detection.cells import CELLS, OUTAGES, SEED, YEARS
+from tests.bench.detection.cells import CELLS, OUTAGES, OUTAGES_THREE, SEED, SEED_THREE, YEARS
 from tests.bench.detection.curve import complete, curves
 from tests.bench.detection.plot import draw
 from tests.bench.detection.products import ROOT
@@ -19,9 +19,10 @@ from tests.bench.detection.run import jobs_max, results
 
 OUT = ROOT / "build" / "bench-detection.json"
 NOTE = (
-    f"The whole benchmark has {OUTAGES} outages a cell and {YEARS:.0f} product-years for false "
-    f"incidents; the last column says how much each row was measured over. The source of all "
-    f"chance is called `{SEED}`."
+    f"The whole benchmark has {OUTAGES} outages a cell ({OUTAGES_THREE} of the three-probe "
+    f"product) and {YEARS:.0f} product-years for false incidents; the last column says how much "
+    f"each row was measured over. The source of all chance is called `{SEED}`, for the three-probe "
+    f"product `{SEED_THREE}`."
 )
 
 

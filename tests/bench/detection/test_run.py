@@ -23,7 +23,7 @@ def test_a_longer_run_goes_on_where_a_shorter_one_ended(tmp_path: Path) -> None:
     marked = [{**trial, "opened": -1.0} for trial in json.loads(kept.read_text())]
     kept.write_text(json.dumps(marked))
 
-    found = run.results([NAME], 1, quick=False, scale=0.16, folder=tmp_path)[NAME]
+    found = run.results([NAME], 1, quick=False, scale=0.032, folder=tmp_path)[NAME]
 
     assert len(short) == CELLS[NAME].quick
     assert found[: len(short)] == marked
