@@ -7,6 +7,7 @@ means; here durations and shares get their notation (`60s`, `33%`) and their bou
 from __future__ import annotations
 
 import dataclasses
+from typing import Annotated
 
 from pydantic import Field
 
@@ -36,7 +37,7 @@ class FastSpec(Spec):
     """Share of the runs in the window that must be bad."""
     failures: int = Field(default=_FAST.failures, ge=2)
     """Bad runs needed, no probe giving more than half."""
-    ratio_three: Share | None = Field(default=None, gt=0)
+    ratio_three: Annotated[Share, Field(gt=0)] | None = None
     """The share in a pool of three probes; left out it is `ratio`, or 27 % where that is too."""
     failures_three: int | None = Field(default=None, ge=2)
     """Bad runs in a pool of three; left out it is `failures`, or 5 where that is left out too."""

@@ -27,7 +27,7 @@ class MaintenanceSpec(Spec):
     """End; not part of it."""
     cron: str | None = Field(default=None, max_length=100)
     """When it begins, again and again: `0 2 * * SUN` (minute hour day month weekday)."""
-    duration: Duration | None = Field(default=None, gt=0, le=DURATION_MAX)
+    duration: Annotated[Duration, Field(gt=0, le=DURATION_MAX)] | None = None
     """How long it then lasts, at most a week."""
     timezone: str = Field(default="UTC", max_length=64)
     """Whose clock the cron expression means, as Europe/Berlin."""

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import aiohttp
 import structlog
@@ -58,7 +58,7 @@ class ProbeSpec(Spec):
     """After this a run is given up."""
     soft_deadline: Duration = Field(default=10.0, gt=0)
     """A run still unanswered after this is entered as bad at once."""
-    latency_objective: Duration | None = Field(default=None, gt=0)
+    latency_objective: Annotated[Duration, Field(gt=0)] | None = None
     """A correct run past this is `slow`; the soft deadline when not given."""
     burst: bool = True
     """Whether it may be asked for extra runs after a bad one."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -40,9 +40,9 @@ class Parameters(Closed):
     """The sentence in an error body."""
     reason: str | None = Field(default=None, min_length=1, max_length=200)
     """Envoy's reason for a reset; without one it has no healthy upstream."""
-    delay: Duration | None = Field(default=None, gt=0)
+    delay: Annotated[Duration, Field(gt=0)] | None = None
     """How long `slow` and `slow_first_token` wait, or how late `status_late` is."""
-    retry_after: Duration | None = Field(default=None, gt=0)
+    retry_after: Annotated[Duration, Field(gt=0)] | None = None
     """What the answer asks the client to wait."""
     rate: int | None = Field(default=None, ge=1)
     """Bytes per second of `drip`."""

@@ -68,7 +68,7 @@ class ExpectedIncident(Closed):
     """What it touches, at least."""
     opened_within: Duration = Field(gt=0)
     """Time from the start of the impact to its opening, at most."""
-    closed_within: Duration | None = Field(default=None, gt=0)
+    closed_within: Annotated[Duration, Field(gt=0)] | None = None
     """Time from the end of the impact to its close, at most; it must not close before that end."""
     cause: Annotated[tuple[Annotated[str, Word("cause", CAUSES)], ...], OneOrMore()] = ()
     """Outcomes, one of which must be its cause; none: any will do."""

@@ -20,7 +20,7 @@ from monitor.storage.store import Store
 from monitor.storage.tables import runs
 from tests.factories import NOON, a_judged, a_plan
 
-KEEP = 14 * 86_400.0
+KEEP = 2 * 86_400.0
 LIMIT = 30.0
 """Real seconds after which a wait has failed."""
 

@@ -237,6 +237,24 @@ def test_the_shipped_configuration_fits_the_json_schema() -> None:
     check(shipped_data(), schema, schema)
 
 
+def _words(schema: Any) -> Iterator[str]:
+    """Every word of the schema; the names that it defines or describes are none."""
+    for word, argument in schema.items():
+        yield word
+        if word in {"properties", "patternProperties", "$defs"}:
+            for below in argument.values():
+                yield from _words(below)
+        elif word in {"anyOf", "oneOf"}:
+            for branch in argument:
+                yield from _words(branch)
+        elif word in {"items", "additionalProperties"} and isinstance(argument, dict):
+            yield from _words(argument)
+
+
+def test_the_json_schema_has_no_word_that_an_editor_does_not_know() -> None:
+    assert set(_words(json_schema())) <= WORDS.keys() | NOTES
+
+
 def changed(data: Any, *path: Any, to: Any) -> Any:
     for part in path[:-1]:
         data = data[part]
