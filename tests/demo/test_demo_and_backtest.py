@@ -1,7 +1,7 @@
 """The demo and the backtest are two clocks for one thing: what one finds the other finds too.
 
 Each scenario is played over real sockets, against the whole daemon, at 60 scenario seconds a second
-and in virtual time.
+or 30, and in virtual time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from monitor.simulation.scenario import Scenario, parse_scenario
 from tests.e2e.processes import ROOT
 
 SPEED = 60.0
+SPEEDS = {"own-network": 30.0}
+"""A bad run is excused by a control target that fails within a second or a few of it: at sixty
+scenario seconds a second a busy machine is later than that."""
 INTERVALS = 2
 SEED = 1
 
@@ -103,10 +106,10 @@ def must_be_close(one: datetime | None, other: datetime | None, within: timedelt
 
 
 @pytest.mark.slow
-@pytest.mark.integration(minutes=0.3)
+@pytest.mark.integration(minutes=0.6)
 @pytest.mark.parametrize("name", FAULTS)
 async def test_demo_and_backtest_find_the_same_incidents(name: str, config: Config) -> None:
-    demo = Demo(config, scenario(name), speed=SPEED, seed=SEED)
+    demo = Demo(config, scenario(name), speed=SPEEDS.get(name, SPEED), seed=SEED)
     await demo.play(asyncio.Event(), port=0)
     shown = by_components(demo.tape.incidents())
     record = play(with_simulated_keys(config), scenario(name), SEED).record
