@@ -6,7 +6,7 @@ The schedule (staggered grid, extra runs, soft deadlines, cadence, control targe
 - *plain*: every run is fed and every second is ticked;
 - *fast*: while the engine is quiet, nothing is under way and nothing is about to fail, time jumps
   to shortly before the next failure. The good runs that were left out are entered later, before
-  the `BELIEVED`-th bad run within the longest window of a component is: fewer than that open
+  so many bad runs are within the longest window of a component as open anything: fewer open
   nothing, whatever stands beside them. The newest good run of a probe is entered before a bad one,
   so that a row of bad runs is one. `--prove 365` holds a year of each way against the other.
 """
@@ -47,7 +47,8 @@ from monitor.core.observation import (
 from monitor.core.onset import REACH
 from monitor.core.outcome import Outcome, Verdict
 from monitor.core.plan import ControlPlan, ProbePlan
-from monitor.core.pools import pools_of
+from monitor.core.policy import Policy
+from monitor.core.pools import Pool, pools_of
 from tests.bench.detection.fates import Fate
 from tests.bench.detection.products import HEALTHY_SECONDS, Product
 from tests.bench.detection.world import World
@@ -64,8 +65,6 @@ LEAD_SECONDS = 20.0
 LAG_SECONDS = 20.0
 """So long around trouble every run is fed when it ends: the guard compares what is near in time."""
 JUMP_MIN = 40.0
-BELIEVED = 5
-"""Fewer bad runs of one component within its longest window open nothing."""
 MEMORY_SPARE = 60.0
 LOOKS_BACK = REACH + MEMORY_SPARE
 """So far back the start of an impact is looked for once something has opened."""
@@ -128,10 +127,14 @@ class _Beat:
 
 @dataclass(slots=True)
 class _Company:
-    """The probes of one component, its longest window, and when its bad runs were entered."""
+    """The probes of one component, its longest window, and when its bad runs were entered.
+
+    Fewer than `believed` within that window open nothing.
+    """
 
     beats: tuple[_Beat, ...]
     window: float
+    believed: int
     bad: deque[float] = field(default_factory=deque)
 
     def enough(self, now: float) -> bool:
@@ -139,7 +142,7 @@ class _Company:
         self.bad.append(now)
         while self.bad[0] < now - self.window:
             self.bad.popleft()
-        return len(self.bad) >= BELIEVED
+        return len(self.bad) >= self.believed
 
 
 class Drive:
@@ -441,11 +444,19 @@ def _companies(product: Product, beats: Mapping[str, _Beat]) -> dict[str, list[_
         ]
         names = pools[0].names if pools else ()
         company = _Company(
-            tuple(beats[name] for name in names), max(windows, default=0.0) + MEMORY_SPARE
+            tuple(beats[name] for name in names),
+            max(windows, default=0.0) + MEMORY_SPARE,
+            min((_believed(pool, product.policy) for pool in pools), default=1),
         )
         for name in names:
             found[name].append(company)
     return found
+
+
+def _believed(pool: Pool, policy: Policy) -> int:
+    """How many bad runs the rule that needs the fewest of this pool needs."""
+    episodes = (needed for _, needed in pool.slow_windows[0])
+    return min(policy.fast.needed(len(pool.names))[0], policy.solo.failures, *episodes)
 
 
 def _beat(probe: ProbePlan, place: int, offset: float) -> _Beat:
