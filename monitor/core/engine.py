@@ -178,7 +178,8 @@ class Engine:
         """Whether time alone changes no decision: who keeps its own may then `tick` rarely."""
         calm = all(d.standing.stage is Stage.CALM for d in self._detectors.values())
         calm = calm and not self._correlator.waiting and self._degradations.quiet
-        return calm and not self._held and self._guard.blind_reason() is None
+        sees = self.sight.blind is None and self._guard.blind_reason() is None
+        return calm and sees and not self._held
 
     # ------------------------------------------------------------ one run
 

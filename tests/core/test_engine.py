@@ -411,6 +411,11 @@ def test_an_engine_is_quiet_unless_time_alone_may_change_a_decision() -> None:
     blind = guarded(dead_network(100.0, 9e9), 100.0)
     blind.controls = False
     assert not blind.play(200.0).engine.quiet
+    blind.control("a", 200.0, ok=True)
+    assert not blind.engine.quiet, "that it sees again is still to be said"
+    blind.tick(201.0)
+    assert blind.said[-1] == "sighted network"
+    assert blind.engine.quiet
 
 
 # ------------------------------------------------------------------ memory

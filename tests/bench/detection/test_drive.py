@@ -39,6 +39,22 @@ def test_the_fast_way_tells_what_the_plain_one_does(of: str) -> None:
     assert events > 0
 
 
+@pytest.mark.parametrize("number", [7, 34])
+def test_an_outage_of_a_fifth_opens_at_the_same_moment_both_ways(number: int) -> None:
+    """Small pools open at four bad runs: the good ones between them must be known by then."""
+    of = product("r0")
+    trouble = Stretch(start=1207.0, end=3600.0, probes=of.subject, fate=Fate.ANSWERED, share=0.2)
+    told = [
+        Drive(of, World(of, Noise(), f"fifth/{number}", 3600.0, (trouble,)), fast=way)
+        .play(3600.0)
+        .announced
+        for way in (True, False)
+    ]
+
+    assert told[0] == told[1]
+    assert types(Record(announced=told[0])).count(EventType.OPENED) == 1
+
+
 def test_a_world_without_trouble_stays_silent_and_is_run_as_scheduled() -> None:
     record = played(product("r0"), until=DAY)
 
