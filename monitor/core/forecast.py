@@ -22,6 +22,7 @@ over a day counts as never: an incident found after a day is found by somebody e
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from monitor.core.incident import Reason
 from monitor.core.outcome import Depth
 from monitor.core.plan import Plan, ProbePlan
 from monitor.core.policy import Burst, Policy
+from monitor.core.rules import share_limited
 from monitor.core.scale import FAST_PROBES_MIN, fast_window, pooled_gap, slow_window
 
 DAY = 86_400.0
@@ -139,14 +141,15 @@ def _fast_seconds(policy: Policy, probes: tuple[ProbePlan, ...], gap: float) -> 
     ordered = sorted(probes, key=lambda probe: probe.interval)
 
     def met(seconds: float) -> bool:
-        counts = [
-            _bad_runs(policy, probe, seconds, place * probe.interval / len(ordered))
-            for place, probe in enumerate(ordered)
-        ]
-        total = sum(counts)
-        counted = min(total, 2 * (total - max(counts)))
+        bad = Counter(
+            {
+                probe.name: _bad_runs(policy, probe, seconds, place * probe.interval / len(ordered))
+                for place, probe in enumerate(ordered)
+            }
+        )
+        counted = share_limited(bad)
         before = max(0.0, window - seconds) / gap
-        return counted >= number and counted >= ratio * (total + before)
+        return counted >= number and counted >= ratio * (bad.total() + before)
 
     grid = _moments((policy.burst.gap, *(probe.interval / len(ordered) for probe in ordered)))
     return gap / 2 + _first(met, grid, at_least=rule.span, at_most=window)
