@@ -171,7 +171,8 @@ class Case:
         onset: since when its runs are counted.
         joined: onset of the member that joined last.
         totals: the counted runs of all its pools, each once.
-        suspected: since when it waits to be confirmed; None once it is announced.
+        suspected: since when it waits to be confirmed, from anew when this host has been blind;
+            None once it is announced.
         proven: a bad run reached the vendor.
         fresh: nothing is stored of it yet.
         closed: when it closed; None while it lasts.

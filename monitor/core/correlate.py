@@ -145,6 +145,12 @@ class Correlator:
             self._drop(case, now)
         return effects
 
+    def sighted(self, now: Moment) -> None:
+        """This host sees again: a suspect needs runs that began since, and its full wait."""
+        for case in self.cases:
+            if case.suspected is not None:
+                case.suspected = now.mono
+
     def stop(self, incident_id: str, sentence: str, now: Moment) -> list[Effect]:
         """End an incident by an operator's word; nothing when none of that id lasts."""
         for case in list(self.cases):

@@ -157,16 +157,17 @@ class Engine:
     def tick(self, now: Moment) -> tuple[Effect, ...]:
         """Time has passed: about once a second."""
         effects: list[Effect] = [*self._watch_clocks(now)]
-        effects += self.sight.look(self._guard.blind_reason(), now)
-        effects += self._release(now)
+        changes = self.sight.look(self._guard.blind_reason(), now)
+        if changes and self.sight.blind is None:
+            self._correlator.sighted(now)
+        effects += [*changes, *self._release(now)]
         detectors = self._detectors.values()
         if self.sight.blind is None:
             steps = [step for detector in detectors for step in detector.tick(now)]
             steps += self._degradations.tick(now.mono, self._board.busy(now))
             effects += self._decided(steps, now) + self._told(self._correlator.tick(now))
         else:
-            steps = [step for detector in detectors for step in detector.given_up(now)]
-            effects += self._decided(steps, now)
+            effects += self._decided([s for d in detectors for s in d.given_up(now)], now)
         effects += self.notices.network(self._guard, now)
         effects += self._board.changes(now)
         self._windows.prune(now.mono)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from monitor.core.effects import Revise
+from monitor.core.effects import Revise, SightChanged
 from monitor.core.incident import EventType, Happening, IncidentPhase, Reason, State
 from monitor.core.policy import Announce, Policy
 from tests.core.timeline import Comes, Story, Trouble, World, each, hellos, moment, plan_of
@@ -93,6 +95,17 @@ def test_a_suspect_survives_a_restart(after: float) -> None:
     story = told(PATH, first_suspected(whole) + after)
     assert story.said == []
     assert story.restart().play(2000.0).events == whole.events
+
+
+def test_a_suspect_is_not_confirmed_by_runs_that_began_while_this_host_was_blind() -> None:
+    story = Story(replace(HELLOS, controls=plan_of(controls=2).controls), world=PATH)
+    story.controls = lambda when: not 155.0 <= when < 200.0
+    story.bursts = True
+    story.play(400.0)
+    seen = next(at for at, e in story.effects if isinstance(e, SightChanged) and e.sees)
+    assert first_suspected(story) < 155.0
+    assert seen >= 200.0
+    assert seen + 30.0 <= story.at(EventType.OPENED) <= seen + 31.0
 
 
 def test_a_suspect_that_is_withdrawn_leaves_no_evidence_and_no_reopen() -> None:
