@@ -168,8 +168,7 @@ class Engine:
             effects += self._decided(steps, now) + self._told(self._correlator.tick(now))
         else:
             effects += self._decided([s for d in detectors for s in d.given_up(now)], now)
-        effects += self.notices.network(self._guard, now)
-        effects += self._board.changes(now)
+        effects += [*self.notices.network(self._guard, now), *self._board.changes(now)]
         self._windows.prune(now.mono)
         self._judge.forget_before(now.mono)
         return self._beside.put(effects, now)
