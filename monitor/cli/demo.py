@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from monitor import logs
@@ -17,6 +18,7 @@ from monitor.cli._shared import (
 )
 from monitor.config.places import scenario_folder
 from monitor.demo import Demo
+from monitor.refusal import Refusal
 from monitor.simulation import load_scenario
 
 SPEED = 60.0
@@ -33,6 +35,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--port", type=int, help="port of the status page (default 9595, or any)")
     parser.add_argument("--seed", type=int, default=0, help="seed of chance")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON at the end")
+    parser.add_argument(
+        "--keep", metavar="FILE", help="leave the record there, for `incidents --store FILE`"
+    )
     add_config(parser)
     parser.set_defaults(act=act)
 
@@ -42,12 +47,16 @@ def act(options: argparse.Namespace) -> int:
     check_speed(options.speed, SPEED_MAX)
     if options.port is not None:
         check_port(options.port)
+    keep = None if options.keep is None else Path(options.keep)
+    if keep is not None and keep.exists():
+        msg = f"--keep {keep}: it exists already, and a demo begins a record of its own"
+        raise Refusal(msg)
     config = load_config(options)
     scenario = load_scenario(options.scenario, scenario_folder())
     logs.configure("error", "console", config.secrets())
 
     async def play() -> None:
-        demo = Demo(config, scenario, speed=options.speed, seed=options.seed)
+        demo = Demo(config, scenario, speed=options.speed, seed=options.seed, keep=keep)
         await demo.play(
             stop_on_signals(), port=options.port, as_json=options.json, painted=coloured
         )

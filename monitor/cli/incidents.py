@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -29,6 +30,7 @@ from monitor.web.words import clean, span
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 1000
+STARTED_COLUMNS_MIN = 100
 
 
 def add(commands: Any) -> None:
@@ -41,6 +43,9 @@ def add(commands: Any) -> None:
     show = actions.add_parser("show", help="the story of one, with its evidence")
     show.add_argument("id", metavar="ID")
     show.add_argument("--json", action="store_true", help="what the API says of it")
+    show.add_argument(
+        "--store", metavar="FILE", default=argparse.SUPPRESS, help="as for `incidents`"
+    )
     show.set_defaults(act=act_show)
     close = actions.add_parser("close", help="let the running daemon close one")
     close.add_argument("id", metavar="ID")
@@ -58,6 +63,18 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=int, default=LIMIT_DEFAULT, help=f"so many, newest first ({LIMIT_DEFAULT})"
     )
+    parser.add_argument(
+        "--store", metavar="FILE", help="a database other than the config's: of `demo --keep`"
+    )
+
+
+def _load(options: argparse.Namespace) -> Config:
+    """The configuration, with the store that is to be read."""
+    config = load_config(options)
+    if options.store is None:
+        return config
+    url = f"sqlite:///{Path(options.store).resolve()}"
+    return config.model_copy(update={"storage": config.storage.model_copy(update={"url": url})})
 
 
 # ---------------------------------------------------------------- list
@@ -68,7 +85,7 @@ def act_list(options: argparse.Namespace) -> int:
     if not 1 <= options.limit <= LIMIT_MAX:
         msg = f"--limit lies between 1 and {LIMIT_MAX}, not at {options.limit}"
         raise Refusal(msg)
-    config, clock = load_config(options), SystemClock()
+    config, clock = _load(options), SystemClock()
     found = _run(_newest(config, clock, options.limit))
     if options.json:
         shapes = Shapes(config.vantage, config.web.external_url)
@@ -92,13 +109,15 @@ def print_list(incidents: Sequence[Incident], now: datetime, out: Console) -> No
     if not incidents:
         out.print("no incident is on record")
         return
-    rows = table("ID", "SEVERITY", "STATE", "STARTED", "LASTED", "COMPONENTS")
+    # On a narrow terminal the names need the room, and the id tells when it opened.
+    wide = out.width >= STARTED_COLUMNS_MIN
+    rows = table("ID", "SEVERITY", "STATE", *["STARTED"] * wide, "LASTED", "COMPONENTS")
     for each in incidents:
         rows.add_row(
             clean(each.id),
             each.severity.value,
             each.phase.value,
-            f"{each.started_at:%m-%d %H:%M}",
+            *[f"{each.started_at:%m-%d %H:%M}"] * wide,
             span(lasted(each, now)),
             clean(", ".join(each.names)),
         )
@@ -115,7 +134,7 @@ def lasted(incident: Incident, now: datetime) -> timedelta:
 
 def act_show(options: argparse.Namespace) -> int:
     """Print the story of one incident."""
-    config, clock = load_config(options), SystemClock()
+    config, clock = _load(options), SystemClock()
     incident, events = _run(_one(config, clock, options.id))
     if options.json:
         shapes = Shapes(config.vantage, config.web.external_url)

@@ -61,8 +61,17 @@ class Tape:
 class Demo:
     """One showing."""
 
-    def __init__(self, config: Config, scenario: Scenario, *, speed: float, seed: int) -> None:
-        """Prepare; `play` plays."""
+    def __init__(
+        self,
+        config: Config,
+        scenario: Scenario,
+        *,
+        speed: float,
+        seed: int,
+        keep: Path | None = None,
+    ) -> None:
+        """Prepare; `play` plays. The record stays at `keep`, which must not exist yet."""
+        self._keep = keep
         self._config = config
         self._scenario = scenario
         self._speed = speed
@@ -101,7 +110,8 @@ class Demo:
             receiver = Receiver(f"whsec_{key}", clock, narrator.received)
             await receiver.start()
             stack.push_async_callback(receiver.stop)
-            config = self._rehearsed(claude, receiver, Path(folder), port)
+            store = self._keep or Path(folder) / "demo.db"
+            config = self._rehearsed(claude, receiver, store.resolve(), port)
             daemon = Daemon(config, clock, self._rng, sinks=(self.tape, narrator))
             await self._perform(daemon, clock, narrator, stop)
             self.receipts = receiver.receipts
@@ -131,7 +141,7 @@ class Demo:
             ended.set()
 
     def _rehearsed(
-        self, claude: SimulatedClaude, receiver: Receiver, folder: Path, port: int | None
+        self, claude: SimulatedClaude, receiver: Receiver, store: Path, port: int | None
     ) -> Config:
         """The configuration with everything that would leave this host replaced."""
         webhook = WebhookSpec.model_validate(
@@ -145,9 +155,7 @@ class Demo:
         )
         update: dict[str, Any] = {
             "egress": self._config.egress.model_copy(update={"proxy": None, "ca_file": None}),
-            "storage": self._config.storage.model_copy(
-                update={"url": f"sqlite:///{folder / 'demo.db'}"}
-            ),
+            "storage": self._config.storage.model_copy(update={"url": f"sqlite:///{store}"}),
             "web": web,
             "notifiers": (webhook,),
             "maintenance": (),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from monitor.cli import main
-from monitor.cli.incidents import Asked, ask_to_close
+from monitor.cli.incidents import Asked, ask_to_close, print_list
 from monitor.clock import SystemClock, VirtualClock
 from monitor.config.load import load
 from monitor.core.incident import (
@@ -143,6 +145,19 @@ def test_the_newest_incident_comes_first(config: str, capsys: pytest.CaptureFixt
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_names_whole_components_and_the_start_where_there_is_room(
+    width: int,
+) -> None:
+    names = ("api", "claude_ai", "claude_code", "console", "cowork")
+    out = Console(file=io.StringIO(), width=width)
+    print_list([an_incident(*names)], NOON, out)
+    assert isinstance(out.file, io.StringIO)
+    text = out.file.getvalue()
+    assert set(names) <= set(text.replace(",", " ").split())
+    assert ("STARTED" in text) is ("04-28 " in text) is (width > 80)
+
+
 def test_the_list_as_json_is_what_the_api_says(
     config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +175,18 @@ def test_without_an_incident_the_list_says_so(
 ) -> None:
     stored(config)
     assert shown(capsys, "--config", config) == "no incident is on record\n"
+
+
+def test_another_store_is_read_with_the_same_config(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(config, an_old_one())
+    kept = (tmp_path / "monitor.db").rename(tmp_path / "kept.db")
+    where = ("--config", config, "--store", str(kept))
+    assert an_old_one().id in shown(capsys, *where)
+    assert an_old_one().id in shown(capsys, "show", an_old_one().id, *where)
+    assert an_old_one().id in shown(capsys, *where, "show", an_old_one().id)
+    assert "has the daemon run" in refused(capsys, "--config", config)
 
 
 @pytest.mark.parametrize("limit", ["0", "1001"])

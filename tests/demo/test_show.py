@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -18,6 +19,7 @@ from typing_extensions import override
 
 from monitor import logs
 from monitor.app import StartError
+from monitor.clock import VirtualClock
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.effects import Announce
@@ -25,6 +27,8 @@ from monitor.core.incident import EventType
 from monitor.demo import Demo
 from monitor.demo.show import Tape
 from monitor.simulation import Scenario, load_scenario
+from monitor.storage.database import open_to_read
+from monitor.storage.store import Store
 from tests.e2e.configs import SHIPPED
 from tests.e2e.processes import ROOT
 from tests.factories import a_judged, an_event, an_incident
@@ -107,6 +111,7 @@ async def test_a_signal_ends_it_early_and_nothing_of_the_operators_was_used(
     config: Config,
     scenario: Scenario,
     logging_is_restored: None,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -117,7 +122,8 @@ async def test_a_signal_ends_it_early_and_nothing_of_the_operators_was_used(
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     logs.configure("error", "console", (), screen)
-    demo = Demo(config, scenario, speed=60, seed=1)
+    kept = tmp_path / "kept.db"
+    demo = Demo(config, scenario, speed=60, seed=1, keep=kept)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(demo.play(stop, port=0, as_json=True))
@@ -130,6 +136,11 @@ async def test_a_signal_ends_it_early_and_nothing_of_the_operators_was_used(
     assert outcome["incidents"] == outcome["deliveries"] == []
     assert outcome == demo.outcome()
     assert "\nquiet: " in screen.getvalue()
+    database = await open_to_read(f"sqlite:///{kept}")
+    try:
+        assert await Store(database, config.vantage, VirtualClock()).incidents(1) == []
+    finally:
+        await database.close()
 
 
 async def test_a_port_in_use_is_told_and_nothing_is_left_open(
