@@ -59,6 +59,9 @@ def results(
                 progress.tell(f"{name}: {len(trials)} of {count}")
                 _keep(kept, trials)
             found[name] = trials
+        # They end by themselves: one that is killed while it starts may be waited for for ever.
+        pool.close()
+        pool.join()
     return found
 
 
