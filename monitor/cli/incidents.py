@@ -71,10 +71,7 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
 def _load(options: argparse.Namespace) -> Config:
     """The configuration, with the store that is to be read."""
     config = load_config(options)
-    if options.store is None:
-        return config
-    url = f"sqlite:///{Path(options.store).resolve()}"
-    return config.model_copy(update={"storage": config.storage.model_copy(update={"url": url})})
+    return config if options.store is None else config.stored_at(Path(options.store))
 
 
 # ---------------------------------------------------------------- list
@@ -282,6 +279,9 @@ class Asked:
 
 def act_close(options: argparse.Namespace) -> int:
     """Let the daemon close an incident; 1 when it did not."""
+    if options.store is not None:
+        msg = "--store is only read: a daemon closes what is in its own store"
+        raise Refusal(msg)
     reason = options.reason.strip()
     if not reason or len(reason) > REASON_CHARS_MAX:
         msg = f"--reason is a sentence of at most {REASON_CHARS_MAX} characters"

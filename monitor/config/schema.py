@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
@@ -29,6 +30,7 @@ from monitor.notify._base import NotifierSpec
 from monitor.notify._heartbeat import HeartbeatSpec
 from monitor.probes._base import ProbeSpec
 from monitor.probes._urls import HttpUrl, check_proxy
+from monitor.refusal import Refusal
 from monitor.spec import Duration, Secret, Share, Spec
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
@@ -305,6 +307,19 @@ class Config(Spec):
         moved = self.model_copy(update=rebase.rebased(self, base_url))
         moved._original = self.original  # noqa: SLF001  # a copy of ourselves
         return moved
+
+    def stored_at(self, path: Path) -> Config:
+        """The same with the database at `path`.
+
+        Raises:
+            Refusal: a path that a database URL cannot name.
+        """
+        place = str(path.resolve())
+        if "?" in place:
+            msg = f"{place}: a database's path has no `?`"
+            raise Refusal(msg)
+        storage = self.storage.model_copy(update={"url": f"sqlite:///{place}"})
+        return self.model_copy(update={"storage": storage})
 
 
 def _secrets_in(value: Any) -> Iterator[Secret]:

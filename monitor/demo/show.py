@@ -111,7 +111,7 @@ class Demo:
             await receiver.start()
             stack.push_async_callback(receiver.stop)
             store = self._keep or Path(folder) / "demo.db"
-            config = self._rehearsed(claude, receiver, store.resolve(), port)
+            config = self._rehearsed(claude, receiver, store, port)
             daemon = Daemon(config, clock, self._rng, sinks=(self.tape, narrator))
             await self._perform(daemon, clock, narrator, stop)
             self.receipts = receiver.receipts
@@ -155,13 +155,12 @@ class Demo:
         )
         update: dict[str, Any] = {
             "egress": self._config.egress.model_copy(update={"proxy": None, "ca_file": None}),
-            "storage": self._config.storage.model_copy(update={"url": f"sqlite:///{store}"}),
             "web": web,
             "notifiers": (webhook,),
             "maintenance": (),
         }
         played = with_simulated_keys(self._config).rehearsed().rebased(claude.base_url)
-        return played.model_copy(update=update)
+        return played.model_copy(update=update).stored_at(store)
 
     def outcome(self) -> dict[str, Any]:
         """What `backtest --json` prints, in scenario time, and what the receiver saw."""

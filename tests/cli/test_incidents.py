@@ -189,6 +189,19 @@ def test_another_store_is_read_with_the_same_config(
     assert "has the daemon run" in refused(capsys, "--config", config)
 
 
+def test_another_store_is_only_read(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ("--config", config, "--store", "kept.db")
+    said = refused(capsys, *where, "close", "any", "--reason", "over")
+    assert said == "--store is only read: a daemon closes what is in its own store\n"
+
+
+def test_a_path_that_a_database_url_cannot_name_is_refused(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "--config", config, "--store", "/nowhere/a?b.db")
+    assert said == "/nowhere/a?b.db: a database's path has no `?`\n"
+
+
 @pytest.mark.parametrize("limit", ["0", "1001"])
 def test_a_limit_out_of_bounds_is_refused(
     config: str, capsys: pytest.CaptureFixture[str], limit: str

@@ -187,8 +187,15 @@ class Stage:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Look again and again until it is `true`, or the story takes too long."""
+        async for _ in self.looks():
+            if true():
+                return
+
+    async def looks(self) -> AsyncIterator[None]:
+        """A step for each look, until the story takes too long."""
         machine = SystemClock()
-        while not true() and self.passed < STORY_SECONDS_MAX:
+        while self.passed < STORY_SECONDS_MAX:
+            yield
             await machine.sleep(POLL_SECONDS)
 
     def proven(self) -> bool:

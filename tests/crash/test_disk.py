@@ -21,16 +21,7 @@ import structlog
 
 from monitor import logs
 from monitor.app import Daemon
-from monitor.clock import SystemClock
-from tests.crash.story import (
-    COMPONENTS,
-    POLL_SECONDS,
-    STORY_SECONDS_MAX,
-    Stage,
-    a_stage,
-    clock_at,
-    wrongs,
-)
+from tests.crash.story import COMPONENTS, Stage, a_stage, clock_at, wrongs
 
 pytestmark = [pytest.mark.delivery_faults, pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -136,18 +127,15 @@ def problems(body: dict[str, Any]) -> dict[str, Any]:
     return {each["problem"]: each for each in body["problems"]}
 
 
-async def told_that(says: str, daemon: Daemon, stage: Stage) -> tuple[int, dict[str, Any]]:
-    """What `/-/ready` says once it says why nothing is written, or at the story's end.
+async def until_told(says: str, daemon: Daemon, stage: Stage) -> None:
+    """Wait until it is told why nothing is written, or until the story takes too long.
 
     SQLite waits for a lock in the machine's own time: in the story's, an outage is over first.
     """
-    machine = SystemClock()
-    while True:
-        status, body = await told(daemon)
-        detail = problems(body).get("store_not_written", {}).get("detail", "")
-        if says in detail or stage.passed >= STORY_SECONDS_MAX:
-            return status, body
-        await machine.sleep(POLL_SECONDS)
+    async for _ in stage.looks():
+        _, body = await told(daemon)
+        if says in problems(body).get("store_not_written", {}).get("detail", ""):
+            return
 
 
 def failing(daemon: Daemon) -> set[str]:
@@ -172,7 +160,8 @@ async def an_outage_while_shut(stage: Stage, shut: Shut, says: str) -> None:
             asked = stage.weather.asked
             await stage.until(lambda: not daemon.engine.open_incidents())
             assert stage.weather.asked > asked
-            status, body = await told_that(says, daemon, stage)
+            await until_told(says, daemon, stage)
+            status, body = await told(daemon)
             assert (status, body["ready"]) == (200, True)
             problem = problems(body)["store_not_written"]
             assert says in problem["detail"]

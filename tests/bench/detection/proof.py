@@ -45,5 +45,8 @@ def prove(days: float, jobs: int, of: str = "api") -> int:
         ):
             events, differing = events + found, differing + wrong
             print(f"\r{done} of {pieces} pieces", end="", file=sys.stderr, flush=True)
+        # As in `run.results`: they end by themselves.
+        pool.close()
+        pool.join()
     print(f"\n{of}: {pieces * piece:.0f} days, {events} events, {differing} of them differ")
     return 1 if differing else 0
