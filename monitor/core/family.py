@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from monitor.core.closing import newest
+from monitor.core.models import plain_id
 from monitor.core.opening import Found
 from monitor.core.outcome import Depth
 from monitor.core.plan import ProbePlan
@@ -23,8 +24,12 @@ STRAY_MAX = 1
 
 
 def family_of(model: str) -> str:
-    """`haiku` of `claude-haiku-5-5`; the whole name where no word of it is a family's."""
-    words = (word for word in _WORD.findall(model.lower()) if word not in _NO_FAMILY)
+    """`haiku` of `claude-haiku-5-5`; the whole name where no word of it is a family's.
+
+    A guess, for where the list of models cannot be read. What a platform puts before or behind the
+    name (`us.anthropic.`, `@20260101`) is no part of it.
+    """
+    words = (word for word in _WORD.findall(plain_id(model.lower())) if word not in _NO_FAMILY)
     return next(words, model)
 
 
