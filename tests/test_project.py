@@ -41,7 +41,12 @@ def ran(
 
 def committed() -> Iterator[Path]:
     """Text files of the tree, as a fresh clone would have them; git need not be there."""
-    files = [path for path in ROOT.iterdir() if not path.name.startswith(".coverage")]
+    # `.git` is a file in a linked working tree, and no part of a clone's content anywhere.
+    files = [
+        path
+        for path in ROOT.iterdir()
+        if path.name != ".git" and not path.name.startswith(".coverage")
+    ]
     for folder in FOLDERS:
         files.extend((ROOT / folder).rglob("*"))
     for path in files:
