@@ -113,7 +113,7 @@ def warnings(config: Config) -> Iterator[str]:
 def _programs(config: Config) -> Iterator[str]:
     """Programs that are not there now: their runs will say so, and accuse nobody."""
     for spec in config.probes:
-        argv = getattr(spec, "argv", None)
+        argv = getattr(spec, "argv", None) or getattr(spec, "command", None)
         if argv and spec.enabled and which(argv[0]) is None:
             yield f"{spec.name}: its program {argv[0]} is not found, or may not be run"
 

@@ -202,6 +202,11 @@ def redact(text: str) -> str:
     return text
 
 
+def plain(text: str) -> str:
+    """`text` without the escapes with which a terminal is coloured."""
+    return _ESCAPE.sub("", text)
+
+
 def clean(text: str, chars_max: int = EXCERPT_CHARS_MAX) -> str:
     """`text` from outside made fit for a log, a page or a terminal.
 

@@ -182,6 +182,7 @@ class Seen:
     Attributes:
         timings: phases and total, in the machine's seconds.
         checks: the expectations, in order; they do not count beside an `error`.
+        answer: the HTTP answer that it tells of; None: it tells of none.
         error: why nothing came of it, or None.
         claimed: the outcome that a program named itself.
         input_tokens, output_tokens: what it was billed for, where it says so.
@@ -190,6 +191,7 @@ class Seen:
 
     timings: Timings
     checks: tuple[Check, ...] = ()
+    answer: Answer | None = None
     error: TransportError | None = None
     claimed: Outcome | None = None
     input_tokens: int | None = None

@@ -99,5 +99,10 @@ def context(
         ValueError: the proxy or the file is of no use; one sentence, without secrets.
     """
     return ProbeContext(
-        clock=clock, user_agent=agent, executor=lookups, tls=Tls(ca_file), proxy=proxy
+        clock=clock,
+        user_agent=agent,
+        executor=lookups,
+        tls=Tls(ca_file),
+        proxy=proxy,
+        ca_file=ca_file,
     )

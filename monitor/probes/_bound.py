@@ -151,6 +151,7 @@ class BoundProbe:
             ended=ended,
             timings=seen.timings,
             origin=origin,
+            answer=seen.answer,
             checks=seen.checks if seen.error is None else (),
             error=seen.error,
             input_tokens=seen.input_tokens,

@@ -12,6 +12,7 @@ and the time up to then belongs to the phase before. Over redirects each phase a
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import socket
@@ -20,6 +21,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -74,6 +76,8 @@ class ProbeContext:
         proxy: the egress proxy, `http://[user:password@]host:port`; None asks directly.
         lookup: `socket.getaddrinfo`, or what stands in for it.
         header_bytes_max: how long all headers of an answer may be.
+        ca_file: PEM file of CAs to trust besides the system's, for a program that connects itself.
+        cli_turn: held by the run of the Claude Code CLI under way: there is one at a time.
     """
 
     clock: Clock
@@ -83,6 +87,8 @@ class ProbeContext:
     proxy: str | None = field(default=None, repr=False)
     lookup: Callable[..., Iterable[tuple[Any, ...]]] = socket.getaddrinfo
     header_bytes_max: int = HEADER_BYTES_MAX
+    ca_file: Path | None = None
+    cli_turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def __post_init__(self) -> None:
         """Check the proxy; ValueError when it names none."""

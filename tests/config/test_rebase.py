@@ -6,6 +6,7 @@ import pytest
 
 from monitor.config.load import load
 from monitor.config.rebase import moved
+from monitor.probes.claude_code import ClaudeCodeSpec
 from monitor.probes.claude_json import ClaudeJsonSpec
 from monitor.probes.claude_stream import ClaudeStreamSpec
 from monitor.probes.http import HttpSpec
@@ -32,7 +33,7 @@ def test_probes_controls_and_the_status_page_move_and_nothing_else_does() -> Non
     config = load(SHIPPED, {"ANTHROPIC_API_KEY": "planted"})
     there = config.rebased(BASE)
     urls = [spec.url for spec in there.probes if isinstance(spec, HttpSpec)]
-    asked = (ClaudeJsonSpec, ClaudeStreamSpec)
+    asked = (ClaudeJsonSpec, ClaudeStreamSpec, ClaudeCodeSpec)
     urls += [spec.base_url for spec in there.probes if isinstance(spec, asked)]
     urls += [target.url for target in there.control.targets]
     urls += there.provider_status.urls

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import select
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from monitor.probes import BoundProbe, plan_of
 from monitor.probes._http import ProbeContext
 from monitor.probes.command import KIND, CommandSpec
 from monitor.spec import Secret
+from tests.probes.processes import dies
 from tests.probes.wire import asking
 
 SECRET = "sk-ant-test-0123456789"
@@ -74,19 +74,6 @@ def children() -> int:
         return os.waitpid(-1, os.WNOHANG)[0]
     except ChildProcessError:
         return -1
-
-
-def dies(pid: int) -> bool:
-    """Whether a process ends, within five seconds."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        ready, _, _ = select.select([handle], [], [], 5)
-    finally:
-        os.close(handle)
-    return bool(ready)
 
 
 @pytest.fixture
