@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from monitor.config.problems import Place, did_you_mean, key_of
 from monitor.config.schema import Config
+from monitor.core.outcome import Depth
 from monitor.core.plan import Plan
 from monitor.probes._base import ProbeSpec
+from monitor.probes._claude import ClaudeSpec
 from monitor.spec import format_duration
 
 
@@ -105,9 +107,32 @@ def warnings(config: Config) -> Iterator[str]:
             f"control: {len(operators) or 'no'} operator{'' if operators else 's'} of reference "
             "targets; with fewer than two, a fault of theirs looks like no network here"
         )
+    yield from _gateways(config)
     yield from _programs(config)
     if not config.contact:
         yield "contact: empty; the vendor cannot ask whose runs these are"
+
+
+def _gateways(config: Config) -> Iterator[str]:
+    """Who may stand between us and Claude, and what is then left of the evidence."""
+    local: list[str] = []
+    for spec in config.original.probes:
+        if not isinstance(spec, ClaudeSpec) or not spec.enabled:
+            continue
+        host = (urlsplit(spec.base_url).hostname or "").rstrip(".").lower()
+        if spec.gateway is None and not _within(host, VENDOR_DOMAINS):
+            yield (
+                f"{spec.name}: base_url is not the vendor's: set gateway: true if a proxy with "
+                "words of its own answers there (LiteLLM and the like), false if it is Claude "
+                "itself"
+            )
+        if spec.gateway and spec.depth is Depth.GATEWAY:
+            local.append(spec.name)
+    if local:
+        yield (
+            f"{', '.join(local)}: a gateway may answer these by itself, so they are of the depth "
+            "gateway: they say nothing of Claude or of a key"
+        )
 
 
 def _programs(config: Config) -> Iterator[str]:
@@ -205,11 +230,12 @@ def _stands_with_the_vendor(host: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        return any(
-            host == domain or host.endswith(f".{domain}")
-            for domain in (*VENDOR_DOMAINS, *EDGE_DOMAINS)
-        )
+        return _within(host, (*VENDOR_DOMAINS, *EDGE_DOMAINS))
     return any(address in network for network in EDGE_NETWORKS)
+
+
+def _within(host: str, domains: Iterable[str]) -> bool:
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 def _thresholds(config: Config) -> Iterator[Finding]:

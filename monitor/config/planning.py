@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from monitor import probes
 from monitor.core.plan import ComponentPlan, ControlPlan, Plan, ProbePlan, Window
 from monitor.probes._base import ProbeSpec
+from monitor.probes._claude import ClaudeSpec
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -50,6 +51,8 @@ def plan(config: Config, salt: bytes) -> Plan:
 def _probe(config: Config, spec: ProbeSpec, original: ProbeSpec, salt: bytes) -> ProbePlan:
     kind = next(kind for kind in probes.kinds() if kind.name == spec.kind)
     left_out = kind.ask is not None and config.is_rehearsal
+    known = config.credentials.get(spec.credential or "")
+    gateway = isinstance(spec, ClaudeSpec) and bool(spec.gateway)
     planned = probes.plan_of(
         kind,
         spec,
@@ -60,7 +63,9 @@ def _probe(config: Config, spec: ProbeSpec, original: ProbeSpec, salt: bytes) ->
         planned,
         soft_deadline=min(spec.soft_deadline, spec.timeout),
         # Of the real target: a stand-in on loopback must be judged as what it stands for.
-        answered_means_vendor=kind.answered_means_vendor(original),
+        answered_means_vendor=kind.answered_means_vendor(original) and not gateway,
+        organization=known.organization if known is not None else None,
+        gateway=gateway,
     )
 
 

@@ -134,6 +134,9 @@ class CredentialSpec(Spec):
 
     api_key: Secret = Secret("")
     """The key; its probes are disabled, visibly, while it is empty."""
+    organization: str | None = Field(default=None, pattern=r"^[\w.@-]{1,64}$")
+    """The vendor's organization that it belongs to, by any name: keys that name the same one, or
+    none, share its fate, so that their refusals are one witness and not two."""
 
     @field_validator("api_key")
     @classmethod

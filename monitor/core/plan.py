@@ -27,6 +27,10 @@ class ProbePlan:
         latency_objective: seconds past which a correct run is `slow`.
         credential: salted hash of the key it uses; None without a key.
         credential_name: the key's name in the config.
+        organization: the vendor's organization that the key belongs to, by the name that the config
+            gives it; None where it names none.
+        gateway: it asks through a proxy that answers for itself too, whose own words are no
+            evidence about Claude.
         model: the model it asks, for probes that ask one.
         burst: whether it may be asked for extra runs.
         paid: whether a run costs money.
@@ -45,6 +49,8 @@ class ProbePlan:
     latency_objective: float = 10.0
     credential: str | None = None
     credential_name: str | None = None
+    organization: str | None = None
+    gateway: bool = False
     model: str | None = None
     burst: bool = True
     paid: bool = False

@@ -41,6 +41,9 @@ class ClaudeSpec(ProbeSpec):
 
     base_url: HttpUrl = "https://api.anthropic.com"
     """Where the API is."""
+    gateway: bool | None = None
+    """Whether a proxy answers there that has words of its own (LiteLLM and the like): its own
+    refusals are then ours, not Claude's. To be said where `base_url` is not the vendor's."""
     max_tokens: int = Field(default=16, ge=1, le=256)
     """How long the answer of a message may be."""
     prompt: str = Field(default=PROMPT, min_length=1, max_length=PROMPT_CHARS_MAX)

@@ -38,6 +38,7 @@ MODELS_PAGE = 1000
 
 _OK = 200
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 
 
 class ClaudeJsonSpec(ClaudeSpec):
@@ -54,9 +55,13 @@ class ClaudeJsonSpec(ClaudeSpec):
     def _depth_of_call(cls, values: Any) -> Any:
         if not isinstance(values, Mapping) or "depth" in values:
             return values
-        keyless = values.get("credential") is None
-        depths = {"models": Depth.GATEWAY if keyless else Depth.KEY, "message": Depth.INFERENCE}
-        return {**values, "depth": depths.get(str(values.get("call")), Depth.KEY)}
+        keyless = values.get("call") == "models" and values.get("credential") is None
+        depth = Depth.KEY
+        if values.get("call") == "message":
+            depth = Depth.INFERENCE
+        elif keyless or values.get("gateway") is True:
+            depth = Depth.GATEWAY
+        return {**values, "depth": depth}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -68,6 +73,12 @@ class ClaudeJsonSpec(ClaudeSpec):
             raise ValueError(msg)
         if self.credential is None and self.model is not None:
             msg = "without a credential there is no list to look for a model in"
+            raise ValueError(msg)
+        if self.gateway and self.call != "message" and self.depth.level > Depth.GATEWAY.level:
+            msg = (
+                f"a gateway may answer {self.call} by itself, so it says nothing deeper than "
+                "`gateway`: leave depth out"
+            )
             raise ValueError(msg)
         return self
 
@@ -96,7 +107,8 @@ def reading(spec: ClaudeJsonSpec, reply: HttpReply) -> Reading:
     document = parse_json(reply.body)
     content = document if isinstance(document, Mapping) else None
     if spec.credential is None:
-        return Reading(answer=answer, checks=_refusal(answer))
+        checks = _gateway_refusal(answer) if spec.gateway else _refusal(answer)
+        return Reading(answer=answer, checks=checks)
     checks = (
         a_check("status", reply.status == _OK, f"HTTP {reply.status}"),
         a_check("json", content is not None, "the body is no JSON object"),
@@ -120,6 +132,15 @@ def _refusal(answer: Answer) -> tuple[Check, ...]:
         a_check("status", answer.status == _UNAUTHORIZED, f"HTTP {answer.status}"),
         a_check("type", typed, f"error type {answer.error_type or 'none'}"),
         a_check("request_id", answer.request_id is not None, "no request id"),
+    )
+
+
+def _gateway_refusal(answer: Answer) -> tuple[Check, ...]:
+    """Without a key a proxy of ours refuses in words of its own, or gives its list to anybody."""
+    known = answer.status in (_OK, _UNAUTHORIZED, _FORBIDDEN)
+    return (
+        a_check("status", known, f"HTTP {answer.status}"),
+        a_check("json", answer.is_json, "the body is no JSON"),
     )
 
 

@@ -82,3 +82,35 @@ def test_fewer_than_two_operators_are_a_warning(targets: list[str], said: str | 
 
 def test_a_missing_contact_is_a_warning() -> None:
     assert [text for text in checks.warnings(a_config()) if text.startswith("contact:")]
+
+
+GATEWAY = """
+  - name: models
+    kind: claude_json
+    call: models
+    credential: main
+    base_url: {url}
+{more}    components: [api]
+credentials: {{main: {{api_key: k, organization: acme}}}}
+contact: ops@example.com
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "said"),
+    [
+        ("https://api.anthropic.com", "", ""),
+        ("http://litellm.internal:4000", "", "base_url is not the vendor's: set gateway: true"),
+        ("https://anthropic.com.example", "", "base_url is not the vendor's: set gateway: true"),
+        ("http://litellm.internal:4000", "    gateway: false\n", ""),
+        ("http://litellm.internal:4000", "    gateway: true\n", "of the depth gateway"),
+    ],
+)
+def test_a_gateway_is_asked_for_where_the_url_is_not_the_vendors(
+    url: str, more: str, said: str
+) -> None:
+    config = a_config(GATEWAY.format(url=url, more=more))
+    told = [text for text in checks.warnings(config) if text.startswith("models")]
+    assert [said in text for text in told] == ([True] if said else [])
+    rebased = config.rebased("http://127.0.0.1:9")
+    assert [text for text in checks.warnings(rebased) if text.startswith("models")] == told

@@ -14,7 +14,7 @@ components:
   api: {title: Claude API, statuspage_id: k8w3r06qmzrp}
 credentials:
   main: {api_key: "${KEY:-}"}
-  spare: {api_key: "${KEY:-}"}
+  spare: {api_key: "${KEY:-}", organization: acme}
   bare: {}
 control:
   targets: [{name: one, url: "https://one.example/"}]
@@ -40,6 +40,14 @@ probes:
     burst: false
   - {name: spare, kind: claude_json, call: models, credential: spare, components: [api]}
   - {name: bare, kind: claude_json, call: models, credential: bare, components: [api]}
+  - name: proxied
+    kind: claude_json
+    call: count_tokens
+    model: claude-haiku-5-5
+    credential: spare
+    base_url: https://litellm.example
+    gateway: true
+    components: [api]
   - {name: off, kind: http, url: "http://h.example/", components: [api], enabled: false}
 """
 
@@ -94,6 +102,16 @@ def test_a_probe_is_planned_with_its_kinds_own_facts() -> None:
     hello = plan.probe("hello")
     assert (hello.depth, hello.model, hello.paid) == (Depth.EDGE, None, False)
     assert not plan.probe("off").answered_means_vendor
+
+
+def test_a_probe_through_a_gateway_proves_no_way_to_the_vendor() -> None:
+    plan = a_config(KEY="planted").plan()
+    proxied, spare = plan.probe("proxied"), plan.probe("spare")
+    assert (proxied.gateway, proxied.depth) == (True, Depth.GATEWAY)
+    assert not proxied.answered_means_vendor
+    assert (spare.gateway, spare.organization) == (False, "acme")
+    assert spare.answered_means_vendor
+    assert plan.probe("bare").organization is None
 
 
 def test_a_soft_deadline_never_lies_behind_the_timeout() -> None:

@@ -185,6 +185,25 @@ def test_without_a_key_a_typed_refusal_is_expected(
     assert failed(spec, reply) == (["status", "type", "request_id"] if wrong is None else wrong)
 
 
+@pytest.mark.parametrize(
+    ("reply", "wrong"),
+    [
+        (
+            a_reply({"error": {"message": "No api key", "type": "auth_error", "code": "401"}}, 401),
+            [],
+        ),
+        (a_reply({"error": "no key"}, 403), []),
+        (a_reply(models(HAIKU), 200), []),
+        (a_reply({"error": "gone"}, 404), ["status"]),
+        (HttpReply(status=401, headers=(), body=b"<html>401</html>"), ["json"]),
+    ],
+)
+def test_a_gateway_without_a_key_refuses_in_words_of_its_own(
+    reply: HttpReply, wrong: list[str]
+) -> None:
+    assert failed(a_spec("models", credential=None, gateway=True), reply) == wrong
+
+
 # ---------------------------------------------------------------- count_tokens
 
 
@@ -320,6 +339,11 @@ def test_rate_limits_are_read_from_a_closed_list() -> None:
         ("count_tokens", {}, Depth.KEY),
         ("message", {}, Depth.INFERENCE),
         ("message", {"depth": "key"}, Depth.KEY),
+        ("models", {"gateway": True}, Depth.GATEWAY),
+        ("count_tokens", {"gateway": True}, Depth.GATEWAY),
+        ("count_tokens", {"gateway": False}, Depth.KEY),
+        ("message", {"gateway": True}, Depth.INFERENCE),
+        ("models", {"gateway": True, "depth": "edge"}, Depth.EDGE),
     ],
 )
 def test_depth_follows_from_the_call(call: str, changes: dict[str, Any], depth: Depth) -> None:
@@ -333,6 +357,7 @@ def test_depth_follows_from_the_call(call: str, changes: dict[str, Any], depth: 
         ("count_tokens", {"model": None}, "call count_tokens needs a model"),
         ("message", {"credential": None}, "needs a credential"),
         ("models", {"credential": None, "model": HAIKU}, "no list to look for a model in"),
+        ("models", {"gateway": True, "depth": "key"}, "a gateway may answer models by itself"),
         ("stream", {}, "'models', 'count_tokens' or 'message'"),
         ("message", {"max_tokens": 0}, "greater than or equal to 1"),
         ("message", {"temperature": 0}, "Extra inputs are not permitted"),
