@@ -13,7 +13,7 @@ from monitor.backtest.score import Score, score
 from monitor.backtest.vendorpage import VendorPage
 from monitor.config.schema import Config, CredentialSpec
 from monitor.simulation import Scenario, World
-from monitor.simulation.phases import SIMULATED_KEY_PREFIX
+from monitor.simulation.keys import simulated_key
 from monitor.spec import Secret
 
 
@@ -28,8 +28,7 @@ class Playing:
 def with_simulated_keys(config: Config) -> Config:
     """The configuration with keys that only the simulated Claude knows, for every credential."""
     keys = {
-        name: CredentialSpec(api_key=Secret(f"{SIMULATED_KEY_PREFIX}{name}"))
-        for name in config.credentials
+        name: CredentialSpec(api_key=Secret(simulated_key(name))) for name in config.credentials
     }
     return config.model_copy(update={"credentials": keys})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.simulation import messages
-from monitor.simulation._fault import Parameters, Strike
+from monitor.simulation._fault import Parameters, Strike, coded_error, spoken
 from monitor.simulation.endpoints import Service, locate
 from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
 
@@ -71,10 +71,15 @@ def stream_error(_: SimRequest, healthy: SimResponse, parameters: Parameters) ->
     events = _begun(healthy)
     if not events:
         return healthy
+    details: dict[str, str | None] | None = None
     message = parameters.message or "Overloaded"
     kind = "overloaded_error" if message == "Overloaded" else "api_error"
-    error = {"type": "error", "error": {"type": kind, "message": message}}
-    return _streamed(healthy, [*events, messages.event(error)])
+    if parameters.code is not None:
+        kind, details = coded_error(parameters.code)
+        message = parameters.message or spoken(parameters.code)
+    error = {"type": kind, "message": message, "details": details}
+    document = {"type": "error", "error": error, "request_id": healthy.header("request-id")}
+    return _streamed(healthy, [*events, messages.event(document)])
 
 
 def stream_truncated(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:

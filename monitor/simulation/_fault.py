@@ -15,7 +15,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from monitor.simulation._fields import Closed
+from monitor.core.claude_api import ERROR_CODES
+from monitor.simulation._fields import Closed, Word
+from monitor.simulation.endpoints import API_SERVICES, locate
 from monitor.simulation.exchange import SimRequest, SimResponse
 from monitor.spec import Duration
 
@@ -29,6 +31,7 @@ APP_HEADERS = (
     *PROXY_HEADERS,
     "request-id",
     "anthropic-organization-id",
+    "anthropic-workspace-id",
     "x-envoy-upstream-service-time",
 )
 
@@ -41,13 +44,15 @@ class Parameters(Closed):
     reason: str | None = Field(default=None, min_length=1, max_length=200)
     """Envoy's reason for a reset; without one it has no healthy upstream."""
     delay: Annotated[Duration, Field(gt=0)] | None = None
-    """How long `slow` and `slow_first_token` wait, or how late `status_late` is."""
+    """How long a fault of the pace waits, or how late `status_late` is."""
     retry_after: Annotated[Duration, Field(gt=0)] | None = None
     """What the answer asks the client to wait."""
     rate: int | None = Field(default=None, ge=1)
     """Bytes per second of `drip`."""
     header: bool | None = None
     """Whether a challenge carries its `cf-mitigated` header."""
+    code: Annotated[str, Word("error code", ERROR_CODES)] | None = None
+    """The `error.details.error_code` of an error."""
     document: Literal["html", "json"] | None = None
     """The form of Cloudflare's error; as the request accepts, when not given."""
 
@@ -64,6 +69,7 @@ class FaultKind:
             means that the fault does not apply to it.
         does: what it does, in a few words for people.
         takes: the parameters it takes.
+        needs: those of them that must be given.
         adds: it changes an answer rather than replacing it, so it combines with one that does.
         holds_back: it makes the vendor's page show each post by its `delay` later.
     """
@@ -71,6 +77,7 @@ class FaultKind:
     strike: Strike
     does: str
     takes: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
     adds: bool = False
     holds_back: bool = False
 
@@ -99,6 +106,50 @@ def instead(
 ) -> SimResponse:
     """Another answer in the place of `healthy`, after the same delay and at once."""
     return replace(healthy, status=status, headers=headers, body=body, gaps=())
+
+
+ERROR_TYPES_BY_STATUS: Mapping[int, str] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""`error.type` by status; every other status is an `api_error`."""
+
+
+def coded_error(code: str) -> tuple[str, dict[str, str | None]]:
+    """`error.type` and `error.details` of an error with this code."""
+    details: dict[str, str | None] = {"error_code": code}
+    if code == "organization_on_hold":
+        details["appeal_url"] = "https://console.anthropic.com/appeal"
+    return ERROR_TYPES_BY_STATUS.get(ERROR_CODES[code].status, "api_error"), details
+
+
+def spoken(code: str) -> str:
+    """A sentence for an error with this code; nobody has quoted the vendor's own."""
+    return f"{code.replace('_', ' ').capitalize()}."
+
+
+def keyed(strike: Strike) -> Strike:
+    """`strike`, for requests to the API that carry a key only.
+
+    It stands for what an organization's own settings decide: without a key the API does not know
+    whose they are.
+    """
+
+    def only(request: SimRequest, answer: SimResponse, parameters: Parameters) -> SimResponse:
+        service = locate(request.host, request.bare_path).service
+        if request.key is None or service not in API_SERVICES:
+            return answer
+        return strike(request, answer, parameters)
+
+    return only
 
 
 def api_error(

@@ -30,6 +30,10 @@ class Service(StrEnum):
     """A host of the vendor's, a path that no probe of ours asks."""
 
 
+API_SERVICES = frozenset({Service.MODELS, Service.COUNT_TOKENS, Service.MESSAGES})
+"""The services that need a key."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where a request goes: the service, and the component that owns it (None: no component's)."""

@@ -1,80 +1,21 @@
-"""Every fault that a scenario may name, and the errors that the API itself answers.
+"""Every fault that a scenario may name.
 
-What others answer in its place stands in `_edge`, what becomes of the connection, the stream and
-the pace in `_broken`; `_fault` says what a fault is.
+What the API itself answers stands in `_refusals`, what a gateway before it answers in `_gateway`,
+what others answer in its place in `_edge`, what becomes of the connection, the stream and the pace
+in `_broken`; `_fault` says what a fault is.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from monitor.simulation import _broken, _edge, messages, statusfeed
-from monitor.simulation._fault import (
-    APP_HEADERS,
-    JSON,
-    FaultKind,
-    Parameters,
-    Strike,
-    api_error,
-    api_error_body,
-    cut,
-    instead,
-)
+from monitor.simulation import _broken, _edge, statusfeed
+from monitor.simulation._fault import FaultKind, Parameters
+from monitor.simulation._gateway import GATEWAY
+from monitor.simulation._refusals import REFUSALS
 from monitor.simulation.endpoints import STATUS_HOSTS
 from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
-
-
-def _api(status: int, kind: str, message: str, *, named: bool = True) -> Strike:
-    """A fault that answers an error of the API; `message` is the default."""
-
-    def strike(_: SimRequest, healthy: SimResponse, parameters: Parameters) -> SimResponse:
-        return api_error(healthy, status, kind, parameters.message or message, named=named)
-
-    return strike
-
-
-def _rate_limit_429(_: SimRequest, healthy: SimResponse, parameters: Parameters) -> SimResponse:
-    message = "Number of requests has exceeded your rate limit"
-    refused = api_error(healthy, 429, "rate_limit_error", parameters.message or message)
-    wait = f"{parameters.retry_after or 30.0:.0f}"
-    more = (
-        ("retry-after", wait),
-        ("x-should-retry", "true"),
-        ("anthropic-ratelimit-requests-remaining", "0"),
-    )
-    return replace(refused, headers=(*refused.headers, *more))
-
-
-def _spend_limit_429(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
-    """No `retry-after`: it clears with the month."""
-    body = api_error_body(
-        "rate_limit_error",
-        "You have reached your enforced spend limit for this month",
-        healthy.header("request-id"),
-        {"error_code": "enforced_spend_limit_reached"},
-    )
-    return instead(healthy, 429, cut(healthy, APP_HEADERS, JSON), body)
-
-
-def _model_404(request: SimRequest, healthy: SimResponse, _: Parameters) -> SimResponse:
-    return api_error(healthy, 404, "not_found_error", f"model: {request.model or 'unknown'}")
-
-
-def _refusal_200(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
-    """The model refuses: a healthy answer to a question that it takes for another."""
-    if healthy.header("content-type") == messages.EVENT_STREAM:
-        opening = messages.split(healthy.body)[0].partition(b"data: ")[2]
-        body, gaps = messages.stream(messages.refusal(json.loads(opening)["message"]))
-        return replace(healthy, body=body, gaps=gaps)
-    try:
-        document = json.loads(healthy.body)
-    except ValueError:
-        return healthy
-    if not isinstance(document, dict) or document.get("type") != "message":
-        return healthy
-    return replace(healthy, body=messages.document_bytes(messages.refusal(document)))
 
 
 def _status_lying(request: SimRequest, answer: SimResponse, _: Parameters) -> SimResponse:
@@ -90,72 +31,6 @@ def _status_lying(request: SimRequest, answer: SimResponse, _: Parameters) -> Si
 def _unchanged(_: SimRequest, answer: SimResponse, __: Parameters) -> SimResponse:
     return answer
 
-
-_SAYS = frozenset({"message"})
-_LOW_CREDIT = (
-    "Your credit balance is too low to access the Anthropic API. "
-    "Please go to Plans & Billing to upgrade or purchase credits."
-)
-_REVOKED = "OAuth token has been revoked. Please obtain a new token."
-
-_API_ERRORS: Mapping[str, FaultKind] = {
-    "json_500": FaultKind(
-        strike=_api(500, "api_error", "Internal server error"),
-        does="500 api_error of the application",
-        takes=_SAYS,
-    ),
-    "overloaded_500": FaultKind(
-        strike=_api(500, "api_error", "Overloaded", named=False),
-        does='500 api_error that says "Overloaded", without a request id in the body',
-    ),
-    "overloaded_529": FaultKind(
-        strike=_api(529, "overloaded_error", "Overloaded"), does="529 overloaded_error"
-    ),
-    "timeout_504": FaultKind(
-        strike=_api(504, "timeout_error", "Request timed out"),
-        does="504 timeout_error",
-        takes=_SAYS,
-    ),
-    "auth_401": FaultKind(
-        strike=_api(401, "authentication_error", "Invalid bearer token"),
-        does="401 authentication_error, to a valid key too",
-        takes=_SAYS,
-    ),
-    "permission_403": FaultKind(
-        strike=_api(403, "permission_error", _REVOKED), does="403 permission_error", takes=_SAYS
-    ),
-    "rate_limit_429": FaultKind(
-        strike=_rate_limit_429,
-        does="429 rate_limit_error with retry-after (30 s unless told otherwise)",
-        takes=frozenset({"message", "retry_after"}),
-    ),
-    "spend_limit_429": FaultKind(
-        strike=_spend_limit_429, does="429 of a spend limit: an error code, and no retry-after"
-    ),
-    "invalid_400": FaultKind(
-        strike=_api(400, "invalid_request_error", "Invalid request"),
-        does="400 invalid_request_error",
-        takes=_SAYS,
-    ),
-    "credit_balance_400": FaultKind(
-        strike=_api(400, "invalid_request_error", _LOW_CREDIT), does="400: the balance is spent"
-    ),
-    "billing_402": FaultKind(
-        strike=_api(402, "billing_error", "There is an issue with your billing"),
-        does="402 billing_error",
-        takes=_SAYS,
-    ),
-    "model_404": FaultKind(
-        strike=_model_404, does="404 not_found_error: the model that is asked is retired"
-    ),
-    "too_large_413": FaultKind(
-        strike=_api(413, "request_too_large", "Request exceeds the maximum size"),
-        does="413 request_too_large",
-    ),
-    "refusal": FaultKind(
-        strike=_refusal_200, does="a good message with stop_reason refusal and no content"
-    ),
-}
 
 _EDGE: Mapping[str, FaultKind] = {
     "envoy_503": FaultKind(
@@ -238,8 +113,8 @@ _BROKEN: Mapping[str, FaultKind] = {
     ),
     "stream_error": FaultKind(
         strike=_broken.stream_error,
-        does="a stream carries an error event after its first content (overloaded_error)",
-        takes=_SAYS,
+        does="a stream carries an error after its first content: overloaded_error, or a `code`",
+        takes=frozenset({"message", "code"}),
     ),
     "stream_truncated": FaultKind(
         strike=_broken.stream_truncated,
@@ -307,5 +182,11 @@ _STATUS_PAGE: Mapping[str, FaultKind] = {
     ),
 }
 
-FAULTS: Mapping[str, FaultKind] = {**_API_ERRORS, **_EDGE, **_BROKEN, **_STATUS_PAGE}
+FAULTS: Mapping[str, FaultKind] = {
+    **REFUSALS,
+    **GATEWAY,
+    **_EDGE,
+    **_BROKEN,
+    **_STATUS_PAGE,
+}
 """Every fault that a scenario may name."""

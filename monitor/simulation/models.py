@@ -48,6 +48,12 @@ def known_model(name: str) -> str | None:
     return found if found in MODELS else None
 
 
+def line_of(name: str) -> str | None:
+    """The line of the model that `name` stands for; None where none answers to it."""
+    known = known_model(name)
+    return None if known is None else MODELS[known].line
+
+
 def _entry(ident: str, model: Model) -> str:
     """One model as the list shows it."""
     document = {

@@ -12,16 +12,18 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from monitor.core.claude_api import LINES
 from monitor.simulation._fault import FaultKind, Parameters
 from monitor.simulation._fields import Closed, Moment, OneOrMore, Word, nearest
 from monitor.simulation.endpoints import STATUS_HOSTS, VENDOR_HOSTS, Service, is_vendor, locate
 from monitor.simulation.faults import FAULTS
-from monitor.simulation.models import ALIASES, MODELS, RETIRED
+from monitor.simulation.keys import key_names
+from monitor.simulation.models import ALIASES, MODELS, RETIRED, line_of
 from monitor.simulation.statusfeed import Component
 from monitor.spec import Duration, Share, parse_share
 
-SIMULATED_KEY_PREFIX = "sk-ant-sim-"
-"""Any key that begins so is a valid one, unless the world is told which keys are."""
+WHOM = ("components", "services", "hosts", "models", "lines", "credentials", "organizations")
+"""The selectors of which a fault needs one at least."""
 
 VENDOR = "vendor"
 """In a list of hosts: every host of Claude, but neither its status page nor the control targets."""
@@ -66,6 +68,8 @@ FaultName = Annotated[str, Word("fault", FAULTS)]
 HostPattern = Annotated[str, BeforeValidator(_known("host", VENDOR_HOSTS, (VENDOR,)))]
 ModelPattern = Annotated[str, BeforeValidator(_known("model", (*MODELS, *ALIASES, *RETIRED)))]
 CredentialPattern = Annotated[str, BeforeValidator(_credential)]
+LineName = Annotated[str, Word("line", LINES)]
+OrganizationPattern = Annotated[str, Field(pattern=r"^[\w*?.-]{1,64}$")]
 
 
 class Ramp(Closed):
@@ -162,8 +166,13 @@ class FaultSpec(Parameters):
     """Patterns of the path, without its query."""
     models: Annotated[tuple[ModelPattern, ...], OneOrMore()] = ()
     """Only requests for one of these models, or patterns of models: `claude-opus-*`."""
+    lines: Annotated[tuple[LineName, ...], OneOrMore()] = ()
+    """Only requests for a model of one of these lines: `haiku`."""
     credentials: Annotated[tuple[CredentialPattern, ...], OneOrMore()] = ()
     """Only requests that carry the key of one of these credentials of the config."""
+    organizations: Annotated[tuple[OrganizationPattern, ...], OneOrMore()] = ()
+    """Only requests that carry a key of one of these organizations; `own` where a key names none.
+    """
     keyed: bool | None = None
     """Only requests that carry a key (true), or that carry none (false)."""
     probability: Probability = 1.0
@@ -182,10 +191,14 @@ class FaultSpec(Parameters):
         if self.kind.holds_back and self.delay is None:
             msg = f"say how late: {self.fault} needs a delay"
             raise ValueError(msg)
-        if not (self.components or self.services or self.hosts or self.models or self.credentials):
+        for name in sorted(self.kind.needs):
+            if getattr(self, name) is None:
+                msg = f"{self.fault} needs a {name}"
+                raise ValueError(msg)
+        if not any(getattr(self, name) for name in WHOM):
             msg = (
-                "say whom it strikes: components, services, hosts ('*' is everything), models or "
-                "credentials"
+                "say whom it strikes: components, services, hosts ('*' is everything), models, "
+                "lines, credentials or organizations"
             )
             raise ValueError(msg)
         return self
@@ -212,12 +225,21 @@ class FaultSpec(Parameters):
 
     def _selects_asker(self, subject: Subject) -> bool:
         """Whether key and model fit."""
-        name = (subject.key or "").removeprefix(SIMULATED_KEY_PREFIX)
-        model = ALIASES.get(subject.model or "", subject.model or "")
+        name, organization = key_names(subject.key or "")
         return (
             self.keyed in (None, subject.key is not None)
             and (not self.credentials or (bool(name) and _matches(name, self.credentials)))
-            and (not self.models or _matches(model, self._whole_models()))
+            and (
+                not self.organizations
+                or (bool(name) and _matches(organization, self.organizations))
+            )
+            and self._selects_model(subject.model or "")
+        )
+
+    def _selects_model(self, asked: str) -> bool:
+        model = ALIASES.get(asked, asked)
+        return (not self.models or _matches(model, self._whole_models())) and (
+            not self.lines or line_of(model) in self.lines
         )
 
     def _whole_models(self) -> tuple[str, ...]:

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 from monitor.simulation import healthy, statusfeed
-from monitor.simulation.endpoints import Endpoint, Service, locate
+from monitor.simulation.endpoints import API_SERVICES, Endpoint, Service, locate
 from monitor.simulation.exchange import Certificate, SimRequest, SimResponse
-from monitor.simulation.phases import SIMULATED_KEY_PREFIX, FaultSpec, Subject
+from monitor.simulation.keys import SIMULATED_KEY_PREFIX, organization_id, workspace_id
+from monitor.simulation.phases import FaultSpec, Subject
 from monitor.simulation.scenario import Scenario
 
 SELECTIONS_MAX = 4096
 """How many selections are remembered; whoever asks for ever new paths makes it forget them."""
 
-_ORGANIZATION = "00000000-0000-4000-8000-000000000000"
 _ID_LETTERS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _LATENCIES = {
     Service.HELLO: (0.02, 0.08),
@@ -52,7 +52,9 @@ class World:
         self._scenario = scenario
         self._rng = rng
         self._keys = None if keys is None else frozenset(keys)
-        self._asks_model = any(fault.models for phase in scenario.phases for fault in phase.faults)
+        self._asks_model = any(
+            fault.models or fault.lines for phase in scenario.phases for fault in phase.faults
+        )
         self._selections: dict[tuple[int, Subject], tuple[FaultSpec, ...]] = {}
         self._date = (scenario.start, "")
 
@@ -146,6 +148,7 @@ class World:
         headers = (
             ("date", self._dated(at)),
             *self._handlers(endpoint, request_id, delay),
+            *(self._whose(key) if endpoint.service in API_SERVICES else ()),
             *answered.headers,
         )
         return SimResponse(
@@ -188,10 +191,16 @@ class World:
         )
         if endpoint.component != "api":
             return (*edge, *through)
-        named: tuple[tuple[str, str], ...] = (("request-id", request_id),)
-        if endpoint.service in (Service.COUNT_TOKENS, Service.MESSAGES):
-            named = (*named, ("anthropic-organization-id", _ORGANIZATION))
-        return (*edge, *through, *named)
+        return (*edge, *through, ("request-id", request_id))
+
+    def _whose(self, key: str | None) -> tuple[tuple[str, str], ...]:
+        """Whose key it is; nobody's, unless it is a good one."""
+        if key is None or not self._key_valid(key):
+            return ()
+        return (
+            ("anthropic-organization-id", organization_id(key)),
+            ("anthropic-workspace-id", workspace_id(key)),
+        )
 
     def _request_id(self) -> str:
         """An id of the vendor's form."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from monitor.core.claude_api import ERROR_CODES
 from monitor.core.outcome import Fault, Outcome, counts_as, fault_of
 from monitor.simulation.faults import FAULTS
 
@@ -92,6 +93,9 @@ class _Struck:
 _GOV_OK = ((("government",), Outcome.OK),)
 _REFUSED = ((KEYED, Outcome.CREDENTIAL_REJECTED), *_GOV_OK)
 
+_ASKS_A_MODEL: Final = ("message", "stream")
+_GATEWAY: Final = (_Struck("gateway_rate_limit_429", Outcome.RATE_LIMITED, at=_ASKS_A_MODEL),)
+
 _STRUCK: Final = (
     _Struck("json_500", Outcome.SERVER_ERROR),
     _Struck("overloaded_500", Outcome.OVERLOADED),
@@ -107,6 +111,11 @@ _STRUCK: Final = (
     _Struck("billing_402", Outcome.CLIENT_ERROR, but=_GOV_OK),
     _Struck("model_404", Outcome.CLIENT_ERROR, but=_GOV_OK),
     _Struck("too_large_413", Outcome.CLIENT_ERROR, but=_GOV_OK),
+    _Struck("ip_allowlist_403", Outcome.CREDENTIAL_REJECTED, at=KEYED),
+    _Struck("key_login_off_403", Outcome.CREDENTIAL_REJECTED, at=KEYED),
+    _Struck("usage_limit_400", Outcome.CLIENT_ERROR, at=KEYED),
+    _Struck("organization_disabled_400", Outcome.CLIENT_ERROR, at=KEYED),
+    *_GATEWAY,
     _Struck("refusal", Outcome.OK, at=("message", "stream")),
     _Struck("envoy_503", Outcome.SERVER_ERROR),
     _Struck("page_500", Outcome.SERVER_ERROR),
@@ -155,8 +164,16 @@ _STRUCK: Final = (
     ),
 )
 
+_JUDGED_BY_CODE: Final = (403, 503, "contract_spend_limit_reached", "request_body_timeout")
+"""Statuses and codes whose outcome does not follow from status and type alone."""
+
 _VARIED: Final = (
     _Struck("envoy_503", Outcome.SERVER_ERROR, told="reason: connection termination"),
+    *(
+        _Struck("error_code", known.outcome, KEYED, told=f"code: {code}")
+        for code, known in ERROR_CODES.items()
+        if known.status not in _JUDGED_BY_CODE and code not in _JUDGED_BY_CODE
+    ),
     _Struck("cf_522", Outcome.SERVER_ERROR, told="document: html"),
     _Struck("challenge_403", Outcome.CHALLENGED, told="header: false"),
     _Struck("challenge_503", Outcome.CHALLENGED, told="header: false"),

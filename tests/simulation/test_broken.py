@@ -89,7 +89,8 @@ def test_the_error_of_a_stream_has_the_type_of_what_it_says(message: str, kind: 
     last = under(f"stream_error, message: {message}").body.split(b"\n\n")[-2]
 
     error = json.loads(last.partition(b"data: ")[2])
-    assert error == {"type": "error", "error": {"type": kind, "message": message}}
+    assert error["error"] == {"type": kind, "message": message, "details": None}
+    assert error["request_id"].startswith("req_")
 
 
 def test_pings_go_on_as_long_as_the_longest_hang() -> None:

@@ -36,7 +36,7 @@ from monitor.simulation.server import HANG_SECONDS_MAX, SimulatedClaude
 from monitor.simulation.tls import Certificates
 from tests.needs import lacking
 from tests.probes.wire import to_loopback
-from tests.simulation.outcome_table import PROBES, ROWS, UNHEARD, Given, Row, page, unlisted
+from tests.simulation.outcome_table import KEYED, PROBES, ROWS, UNHEARD, Given, Row, page, unlisted
 from tests.simulation.worlds import a_scenario, a_world
 
 pytestmark = pytest.mark.slow
@@ -57,6 +57,22 @@ PACED = {"slow", "slow_first_token", "drip"}
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 Case = tuple[str, str, str]
 """Fault, what it is told, endpoint."""
+
+
+UNLISTED = {"status_lying", "status_late"} | {
+    f"gateway_{name}"
+    for name in (
+        *("key_400", "key_401", "cooldown_429", "overloaded_500", "unreachable_500", "html_200"),
+    )
+}
+"""Faults that no probe of the shipped config meets: the status page's, and a gateway's."""
+OF_AN_ORGANIZATION = {
+    *("ip_allowlist_403", "key_login_off_403", "usage_limit_400", "organization_disabled_400"),
+    "error_code",
+}
+"""Faults that strike requests with a key only."""
+SOME = {"refusal", "slow_first_token", *OF_AN_ORGANIZATION}
+"""Faults that leave some endpoints alone."""
 
 
 class HastyClock(SystemClock):
@@ -241,19 +257,21 @@ def test_outcome_table_of_control_targets(fault: str, table: Played) -> None:
 
 
 def test_the_outcome_table_has_every_fault_outcome_and_endpoint() -> None:
-    assert unlisted() == {"status_lying", "status_late"}
+    assert unlisted() == UNLISTED
     assert {row.outcome for row in ROWS} == set(Outcome)
     assert {row.endpoint for row in ROWS} == set(PROBES)
     assert len(ROWS) >= 80
     assert len({row.id for row in ROWS}) == len(ROWS)
 
 
-@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"status_lying", "status_late"}))
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - UNLISTED))
 def test_the_outcome_table_leaves_out_no_endpoint_that_a_fault_strikes(fault: str) -> None:
     listed = {row.endpoint for row in ROWS if row.fault == fault}
     assert listed
-    if not fault.startswith("stream_") and fault not in ("refusal", "slow_first_token"):
+    if not fault.startswith(("stream_", "gateway_")) and fault not in SOME:
         assert listed == set(PROBES)
+    if fault in OF_AN_ORGANIZATION:
+        assert listed == set(KEYED)
 
 
 def test_the_page_of_outcomes_is_made_of_the_table() -> None:
