@@ -23,6 +23,7 @@ import pytest
 from tests.offline import sitecustomize as network
 
 ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = ROOT / "build" / "clients"
 REQUIRE = "CLAUDE_UPTIME_REQUIRE_INTEGRATION"
 SKIP = "CLAUDE_UPTIME_SKIP_INTEGRATION"
 
@@ -35,14 +36,21 @@ hypothesis.settings.load_profile("quick")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A program that is not ours: the names it goes by, and the Debian package that brings it."""
+    """A program that is not ours: the names it goes by, and the Debian package that brings it.
+
+    One without a package is brought by `.ci/clients`: `programs` are then patterns of its file
+    below `build/clients`.
+    """
 
     programs: tuple[str, ...]
-    package: str
+    package: str = ""
 
     def find(self) -> str | None:
         """Where it is, or None."""
-        return next(filter(None, map(shutil.which, self.programs)), None)
+        if self.package:
+            return next(filter(None, map(shutil.which, self.programs)), None)
+        found = (path for pattern in self.programs for path in sorted(CLIENTS.glob(pattern)))
+        return next(map(str, found), None)
 
 
 PARTS = {
@@ -58,6 +66,9 @@ PARTS = {
     "buildah": Part(programs=("buildah",), package="buildah"),
     "mmdebstrap": Part(programs=("mmdebstrap",), package="mmdebstrap"),
     "strace": Part(programs=("strace",), package="strace"),
+    "claude-code": Part(programs=("node_modules/@anthropic-ai/claude-code-*/claude",)),
+    "anthropic-sdk": Part(programs=("node_modules/@anthropic-ai/sdk/index.mjs",)),
+    "litellm": Part(programs=("litellm/bin/litellm",)),
     "systemd-analyze": Part(programs=("systemd-analyze",), package="systemd"),
 }
 
@@ -123,12 +134,15 @@ def minutes_of(item: pytest.Item) -> float | None:
 
 def absent_line(absent: set[str], tests: int) -> str:
     """The one line that says what was skipped and how to get it."""
-    packages = " ".join(sorted({PARTS[name].package for name in absent}))
+    packages = " ".join(sorted({PARTS[name].package for name in absent} - {""}))
     if not absent:
         return f"{tests} integration tests skipped; to run them: make integration"
+    steps = [f"on Debian: apt-get install {packages}"] if packages else []
+    if any(not PARTS[name].package for name in absent):
+        steps.append(".ci/clients")
     return (
         f"{tests} integration tests skipped: no {', '.join(sorted(absent))} here; "
-        f"on Debian: apt-get install {packages}; then: make integration"
+        f"{'; '.join(steps)}; then: make integration"
     )
 
 

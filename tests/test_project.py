@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import conftest
 from tests.offline import sitecustomize as network
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -161,6 +163,26 @@ def test_image_and_machine_install_with_the_same_uv() -> None:
 
 def test_continuous_integration_runs_every_suite() -> None:
     assert "for target in test check integration; do" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_continuous_integration_installs_the_clients_that_others_wrote() -> None:
+    assert "\n.ci/clients\n" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_clients_are_pinned_and_come_from_the_public_registry() -> None:
+    folder = ROOT / "tests" / "integration" / "clients"
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    lock = json.loads((folder / "package-lock.json").read_text())["packages"]
+    assert lock[""]["dependencies"] == wanted
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
+    packages = [package for place, package in lock.items() if place]
+    assert {urlsplit(package["resolved"]).hostname for package in packages} == {
+        "registry.npmjs.org"
+    }
+    assert all(package["integrity"].startswith("sha512-") for package in packages)
+    lines = (folder / "litellm.txt").read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    assert any(line.startswith("litellm==") for line in lines)
 
 
 def test_the_licence_is_there_in_full() -> None:
@@ -314,6 +336,15 @@ def test_absent_programs_are_named_in_one_line_that_says_how_to_get_them(tmp_pat
         "2 integration tests skipped: no buildah, chromium here; "
         "on Debian: apt-get install buildah chromium; then: make integration"
     )
+
+
+def test_clients_that_others_wrote_are_named_with_the_script_that_installs_them() -> None:
+    line = conftest.absent_line({"litellm", "node"}, 3)
+    assert line == (
+        "3 integration tests skipped: no litellm, node here; "
+        "on Debian: apt-get install nodejs; .ci/clients; then: make integration"
+    )
+    assert "no litellm here; .ci/clients; then" in conftest.absent_line({"litellm"}, 1)
 
 
 def test_absent_programs_fail_where_they_are_required(tmp_path: Path) -> None:

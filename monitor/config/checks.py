@@ -14,6 +14,7 @@ from monitor.core.outcome import Depth
 from monitor.core.plan import Plan
 from monitor.probes._base import ProbeSpec
 from monitor.probes._claude import ClaudeSpec
+from monitor.probes.claude_code import ClaudeCodeSpec
 from monitor.spec import format_duration
 
 
@@ -117,7 +118,7 @@ def _gateways(config: Config) -> Iterator[str]:
     """Who may stand between us and Claude, and what is then left of the evidence."""
     local: list[str] = []
     for spec in config.original.probes:
-        if not isinstance(spec, ClaudeSpec) or not spec.enabled:
+        if not isinstance(spec, ClaudeSpec | ClaudeCodeSpec) or not spec.enabled:
             continue
         host = (urlsplit(spec.base_url).hostname or "").rstrip(".").lower()
         if spec.gateway is None and not _within(host, VENDOR_DOMAINS):

@@ -10,6 +10,7 @@ from monitor import probes
 from monitor.core.plan import ComponentPlan, ControlPlan, Plan, ProbePlan, Window
 from monitor.probes._base import ProbeSpec
 from monitor.probes._claude import ClaudeSpec
+from monitor.probes.claude_code import ClaudeCodeSpec
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -52,7 +53,7 @@ def _probe(config: Config, spec: ProbeSpec, original: ProbeSpec, salt: bytes) ->
     kind = next(kind for kind in probes.kinds() if kind.name == spec.kind)
     left_out = kind.ask is not None and config.is_rehearsal
     known = config.credentials.get(spec.credential or "")
-    gateway = isinstance(spec, ClaudeSpec) and bool(spec.gateway)
+    gateway = isinstance(spec, ClaudeSpec | ClaudeCodeSpec) and bool(spec.gateway)
     planned = probes.plan_of(
         kind,
         spec,

@@ -93,6 +93,8 @@ class ClaudeCodeSpec(ProbeSpec):
     """Name of the key it uses, under `credentials`; given as ANTHROPIC_API_KEY."""
     base_url: HttpUrl = BASE_URL
     """Where the API is; another than the vendor's is given as ANTHROPIC_BASE_URL."""
+    gateway: bool | None = None
+    """Whether a proxy answers there that has words of its own; see the other probes of the API."""
     prompt: str = Field(default=PROMPT, min_length=1, max_length=PROMPT_CHARS_MAX)
     """What is asked."""
     env: dict[Variable, Secret] = Field(default_factory=dict, max_length=64)
