@@ -35,6 +35,7 @@ from monitor.core.effects import (
 from monitor.core.engine import Engine
 from monitor.core.history import of_host
 from monitor.core.incident import Event, Incident
+from monitor.core.lifecycle import ModelReport
 from monitor.core.moment import Moment
 from monitor.core.observation import (
     Failure,
@@ -257,6 +258,10 @@ class Pipeline:
     def provider(self, report: ProviderReport) -> None:
         """The vendor's status page was read, or could not be."""
         self.carry_out(self.engine.provider(report, self.now()))
+
+    def models(self, report: ModelReport) -> None:
+        """The lists of models were read, as far as they could be."""
+        self.carry_out(self.engine.models(report, self.now()))
 
     def tick(self) -> None:
         """About once a second: what follows from time alone."""

@@ -17,6 +17,7 @@ from prometheus_client.samples import Sample
 
 from monitor.core.effects import Announce, Judged, NetworkView, Rejudged, Revise
 from monitor.core.incident import EventType, IncidentPhase, Reason, SeverityLevel, State
+from monitor.core.lifecycle import ModelReport, ModelStanding
 from monitor.core.outcome import Counts, Outcome
 from monitor.core.provider import ProviderReport
 from monitor.delivery import Delivered, GiveUp, Result, Retry
@@ -42,6 +43,8 @@ PREFIX = "claude_uptime_"
 parse_openmetrics: Callable[[str], Iterable[Metric]] = text_string_to_metric_families
 
 TYPES = {
+    "model_info": "gauge",
+    "model_retires_timestamp_seconds": "gauge",
     "runs": "counter",
     "run_duration_seconds": "histogram",
     "phase_duration_seconds": "histogram",
@@ -531,6 +534,41 @@ def test_the_vendors_word_is_shown_and_ages(metrics: Metrics) -> None:
     metrics.refresh(a_status_view(provider=report, at=NOON + timedelta(hours=1)))
     assert provider_state(metrics, State.MAJOR_OUTAGE) == 0
     assert provider_state(metrics, State.UNKNOWN) == 1
+
+
+# ---------------------------------------------------------------- models
+
+
+def test_a_configured_model_is_shown_as_the_list_has_it_and_not_before(metrics: Metrics) -> None:
+    known = ModelStanding(
+        model="claude-haiku-5-5",
+        probes=("a",),
+        listed=True,
+        line="haiku",
+        lifecycle="deprecated",
+        retires_at=NOON,
+    )
+    new = ModelStanding(model="claude-saga-1", probes=("b",), listed=True, line="saga")
+    gone = ModelStanding(model="claude-2", probes=("c",), listed=False)
+    unread = ModelStanding(model="claude-3", probes=("d",))
+
+    def info(model: str, line: str, lifecycle: str) -> float | None:
+        return value(metrics, "model_info", model=model, line=line, lifecycle=lifecycle)
+
+    metrics.refresh(a_status_view(models=ModelReport(models=(known, new, gone, unread))))
+    assert info("claude-haiku-5-5", "haiku", "deprecated") == 1
+    assert info("claude-saga-1", "other", "") == 1
+    assert info("claude-2", "", "not_listed") == 1
+    assert info("claude-3", "", "") is None
+    retires = "model_retires_timestamp_seconds"
+    assert value(metrics, retires, model="claude-haiku-5-5") == NOON.timestamp()
+    assert value(metrics, retires, model="claude-2") is None
+
+    retired = replace(known, lifecycle="retired", retires_at=None)
+    metrics.refresh(a_status_view(models=ModelReport(models=(retired,))))
+    assert info("claude-haiku-5-5", "haiku", "deprecated") is None
+    assert info("claude-haiku-5-5", "haiku", "retired") == 1
+    assert value(metrics, retires, model="claude-haiku-5-5") is None
 
 
 # ---------------------------------------------------------------- money

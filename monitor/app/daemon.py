@@ -32,6 +32,7 @@ from monitor.app.build import (
 from monitor.app.housekeeping import Housekeeping
 from monitor.app.keepalive import Keepalive
 from monitor.app.memory import recall
+from monitor.app.models import ModelWatch
 from monitor.app.orders import CLOSE_INCIDENT, Orders, incident_closer
 from monitor.app.provider import ProviderWatch
 from monitor.app.purse import Purse
@@ -120,6 +121,7 @@ class Daemon:
         self._probes = bound_probes(config, self.plan, self._context)
         self._control = control_probe(self._context)
         self._provider = ProviderWatch(config, self.plan, self._context, clock)
+        self._models = ModelWatch(config, self.plan, self._context, clock)
         self._metrics = Metrics(
             self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
         )
@@ -251,6 +253,7 @@ class Daemon:
                     ("tick", self._tick(runner, vitals)),
                     ("housekeeping", self._house.run()),
                     ("provider", self._provider.run(self._pipeline)),
+                    ("models", self._models.run(self._pipeline)),
                     ("announcing", self._announcing.run()),
                     ("heartbeat", self._announcing.beat(vitals)),
                     ("keepalive", self._keepalive.run()),

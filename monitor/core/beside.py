@@ -13,6 +13,7 @@ from typing import Any
 from monitor.core.alternatives import RECENT_INTERVALS, alternatives
 from monitor.core.effects import Announce, Effect, Revise, StatusView
 from monitor.core.incident import Alternative, Incident
+from monitor.core.lifecycle import NO_REPORT
 from monitor.core.moment import Moment
 from monitor.core.plan import Calendar, Plan
 from monitor.core.policy import Policy
@@ -39,6 +40,7 @@ class Beside:
         self._windows = windows
         self._book = ProviderBook()
         self.calendar = Calendar(plan.maintenance)
+        self.models = NO_REPORT
 
     def hear(
         self, report: ProviderReport, lasting: Iterable[Incident], now: Moment
@@ -89,6 +91,7 @@ class Beside:
             open_incidents=self.shown(view.open_incidents, now),
             provider=self._book.report,
             alternatives=self.alternatives(now),
+            models=self.models,
         )
 
     def alternatives(

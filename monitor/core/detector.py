@@ -75,6 +75,7 @@ class Detector:
         self.pools = pools
         self.standing = Standing()
         self.watched: float | None = None
+        self.lines: Mapping[str, str] = {}
         self._policy = policy
         self._windows = windows
         self._maintenance = maintenance
@@ -149,7 +150,7 @@ class Detector:
 
     def _open(self, found: Found, now: Moment) -> Transition:
         old, close = self.standing, self._policy.close
-        family = dead_family(found, self._windows, self._policy, now.mono)
+        family = dead_family(found, self._windows, self._policy, now.mono, self.lines)
         state = outage_state(found.entries, State.PARTIAL_OUTAGE, self._policy.severity)
         again = old.closed is not None and now.mono - old.closed <= close.reopen_within
         reopened = tuple(when for when in old.reopened if when >= now.mono - close.flaps_in)
@@ -200,7 +201,7 @@ class Detector:
         standing, pool = self.standing, self.deciding
         inside = {probe.name for probe in pool.probes}
         if standing.family is not None:
-            inside &= {probe.name for probe in members(pool.probes, standing.family)}
+            inside &= {probe.name for probe in members(pool.probes, standing.family, self.lines)}
         if entry.probe in inside:
             return []
         names = tuple(sorted(inside))

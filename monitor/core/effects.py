@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.incident import Alternative, Event, Incident, State
+from monitor.core.lifecycle import NO_REPORT, ModelReport
 from monitor.core.observation import Observation
 from monitor.core.outcome import Depth, Verdict
 from monitor.core.provider import ProviderReport
@@ -232,7 +233,8 @@ class StatusView:
     """Everything that a page, an API or a metric shows of now.
 
     `suspects` are incidents that wait to be confirmed: nobody was told of them yet. `provider` is
-    what the vendor's page says (None: it has not been asked), `alternatives` every other route.
+    what the vendor's page says (None: it has not been asked), `alternatives` every other route,
+    `models` what the lists of models say of the configured ones.
     """
 
     at: datetime
@@ -244,3 +246,4 @@ class StatusView:
     suspects: tuple[Incident, ...] = ()
     provider: ProviderReport | None = None
     alternatives: tuple[Alternative, ...] = ()
+    models: ModelReport = NO_REPORT

@@ -38,6 +38,7 @@ from monitor.core.guard import ControlGuard
 from monitor.core.incident import EventType, Incident
 from monitor.core.judging import Judge
 from monitor.core.latency import LatencyWatch
+from monitor.core.lifecycle import ModelReport
 from monitor.core.moment import Moment
 from monitor.core.notices import Notices
 from monitor.core.observation import Observation, Origin
@@ -153,6 +154,17 @@ class Engine:
         """The vendor's page was read: never evidence, but it is noted on incidents."""
         self._judge.vendor_spoke(self._beside.key_word(report, now))
         return self._beside.hear(report, self.open_incidents(), now)
+
+    def models(self, report: ModelReport, now: Moment) -> tuple[Effect, ...]:
+        """The lists of models were read: lines, and what will have to be replaced."""
+        self._learn(report)
+        return tuple(self.notices.models(self._beside.models, now))
+
+    def _learn(self, report: ModelReport) -> None:
+        """What is known stays known: a list that cannot be read takes nothing back."""
+        self._beside.models = report.carried(self._beside.models)
+        for detector in self._detectors.values():
+            detector.lines = self._beside.models.lines()
 
     def tick(self, now: Moment) -> tuple[Effect, ...]:
         """Time has passed: about once a second."""
@@ -316,6 +328,7 @@ class Engine:
             "held": sorted(self._held),
             "question": self._question.snapshot(),
             "beside": self._beside.snapshot(),
+            "models": to_plain(self._beside.models),
         }
         return json.dumps(plain, separators=(",", ":")).encode()
 
@@ -367,6 +380,7 @@ class Engine:
         self._board.restore(saved["board"])
         self._question.restore(saved["question"], shift)
         self._beside.restore(saved.get("beside", {}))
+        self._learn(from_plain(ModelReport, saved.get("models", {})))
         self._held = set(saved["held"]) & set(self._detectors)
 
     def remember(

@@ -7,7 +7,8 @@ for as long as nothing else fails.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from monitor.core.closing import newest
 from monitor.core.models import plain_id
@@ -19,6 +20,7 @@ from monitor.core.window import Windows
 
 _WORD = re.compile(r"[a-z]+")
 _NO_FAMILY = frozenset({"claude", "latest", "anthropic", "v"})
+_NONE: Mapping[str, str] = MappingProxyType({})
 STRAY_MAX = 1
 """So many bad runs of other families may be chance."""
 
@@ -33,14 +35,22 @@ def family_of(model: str) -> str:
     return next(words, model)
 
 
-def dead_family(found: Found, windows: Windows, policy: Policy, now: float) -> str | None:
+def line_of(model: str, lines: Mapping[str, str]) -> str:
+    """The family of `model`: its line in the list of models, else a guess."""
+    return lines.get(model) or family_of(model)
+
+
+def dead_family(
+    found: Found, windows: Windows, policy: Policy, now: float, lines: Mapping[str, str] = _NONE
+) -> str | None:
     """The family that fails alone: it gives the bad runs, and every other one is well just now.
 
-    None where less or more than that is the case, or where no other family is asked.
+    None where less or more than that is the case, or where no other family is asked. `lines` are
+    those of the list of models.
     """
     if found.pool.depth is not Depth.INFERENCE:
         return None
-    of = {probe.name: family_of(probe.model or "") for probe in found.pool.probes}
+    of = {probe.name: line_of(probe.model or "", lines) for probe in found.pool.probes}
     bad = [of[entry.probe] for entry in found.entries if entry.bad]
     dead = max(set(bad), key=bad.count, default="")
     others = [probe for probe in found.pool.probes if of[probe.name] != dead]
@@ -51,10 +61,14 @@ def dead_family(found: Found, windows: Windows, policy: Policy, now: float) -> s
     return dead if well else None
 
 
-def members(probes: Sequence[ProbePlan], family: str) -> tuple[ProbePlan, ...]:
+def members(
+    probes: Sequence[ProbePlan], family: str, lines: Mapping[str, str] = _NONE
+) -> tuple[ProbePlan, ...]:
     """The probes that ask a model of `family`."""
     return tuple(
-        probe for probe in probes if probe.model is not None and family_of(probe.model) == family
+        probe
+        for probe in probes
+        if probe.model is not None and line_of(probe.model, lines) == family
     )
 
 

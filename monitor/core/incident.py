@@ -74,6 +74,9 @@ class Reason(StrEnum):
     UNPROVEN = "unproven"
     GUARD_OFF = "guard_off"
     BUDGET_SPENT = "budget_spent"
+    MODEL_RETIRES = "model_retires"
+    MODEL_RETIRED = "model_retired"
+    MODEL_NOT_LISTED = "model_not_listed"
     DELIVERY_FAILED = "delivery_failed"
     MONITOR_ERROR = "monitor_error"
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.core import words
 from monitor.core.effects import Announce, Effect, Judged
 from monitor.core.guard import ControlGuard
 from monitor.core.incident import Event, EventType, Reason
+from monitor.core.lifecycle import RETIRED, ModelReport, ModelStanding
 from monitor.core.moment import Moment
 from monitor.core.outcome import Counts, Outcome
 from monitor.core.plan import Plan
 
 _BUDGET = "budget"
+_MODEL = "model"
+
+RETIRES_DAYS = (30, 7)
+"""So many days before a configured model is retired that is said."""
 
 GUARD_OFF_AFTER = 120.0
 """Seconds for which Claude must answer, and no control target, before that is said."""
@@ -108,6 +114,24 @@ class Notices:
         self._said[key] = ""
         return [self._event(EventType.MISCONFIGURED, _BUDGET, Reason.BUDGET_SPENT, text, now)]
 
+    def models(self, report: ModelReport, now: Moment) -> list[Effect]:
+        """Models that are gone, and those that are to be retired: 30 and 7 days before.
+
+        Each is said once for one model and date, whichever probes ask it, over restarts too.
+        """
+        due = [notice for each in report.models for notice in _model_notices(each, now.wall)]
+        lasting = {key for key, *_ in due}
+        for key in [said for said in self._said if said.startswith(f"{_MODEL}/")]:
+            if key not in lasting:
+                del self._said[key]
+        effects: list[Effect] = []
+        for key, reason, text in due:
+            if reason is None:
+                self._said.setdefault(key, "")
+            else:
+                effects += self._once(key, reason, text, now)
+        return effects
+
     def _once(
         self, key: str, reason: Reason, text: tuple[str, str], now: Moment, by: str = ""
     ) -> list[Effect]:
@@ -162,3 +186,25 @@ class Notices:
         probe = self._probes.get(by)
         fingerprint = key.partition("#")[2]
         return probe is not None and probe.enabled and fingerprint in ("", probe.credential)
+
+
+def _model_notices(
+    standing: ModelStanding, now: datetime
+) -> Iterator[tuple[str, Reason | None, tuple[str, str]]]:
+    """What there is to say of a model now: key, reason and sentence.
+
+    The last one due is said; earlier ones (without a reason) count as said with it.
+    """
+    if standing.gone:
+        retired = standing.lifecycle == RETIRED
+        reason = Reason.MODEL_RETIRED if retired else Reason.MODEL_NOT_LISTED
+        yield f"{_MODEL}/{standing.model}#{reason}", reason, words.model_gone_sentence(standing)
+        return
+    when = standing.retires_at
+    if when is None:
+        return
+    due = [days for days in RETIRES_DAYS if when - now <= timedelta(days=days)]
+    for days in due:
+        reason_now = Reason.MODEL_RETIRES if days == due[-1] else None
+        text = words.model_retires_sentence(standing, when, now)
+        yield f"{_MODEL}/{standing.model}#{when:%Y-%m-%d}/{days}", reason_now, text

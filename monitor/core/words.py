@@ -12,11 +12,15 @@ from typing import Final
 
 from monitor.core.answer import clean
 from monitor.core.incident import EventType, Evidence, Incident, Reason, SeverityLevel, State
+from monitor.core.lifecycle import RETIRED, ModelStanding
 from monitor.core.outcome import Depth, Outcome
 from monitor.core.refusals import refusal_reading
 
 SUMMARY_CHARS_MAX = 240
 """How long a summary may be, in characters."""
+
+PROBES_NAMED = 4
+"""So many probes are named in a sentence; the rest are counted."""
 
 _TITLE_CHARS_MAX = 40
 _TITLES_MAX = 3
@@ -176,6 +180,52 @@ def misconfigured_sentence(probe: str, outcome: Outcome, reason: str) -> tuple[s
     """Summary and detail on a probe whose runs do not count, `reason` being the verdict's."""
     summary = f"Probe {probe} does not count until this is looked at ({outcome}): {reason}"
     return clean(summary, SUMMARY_CHARS_MAX), _CHECK_FIRST.get(outcome, _CHECK_MONITOR)
+
+
+def model_gone_sentence(standing: ModelStanding) -> tuple[str, str]:
+    """Summary and detail on a model that answers no more, or never did."""
+    what = (
+        f"Model {standing.model} is retired"
+        if standing.lifecycle == RETIRED
+        else f"Model {standing.model} is not in the list of models"
+    )
+    summary = f"{what}: {_instead(standing)} {_who_asks(standing)}."
+    detail = (
+        "Its probes say nothing about Claude until they ask another model. "
+        "`claude-uptime check --online` shows the models that answer."
+    )
+    return clean(summary, SUMMARY_CHARS_MAX), detail
+
+
+def model_retires_sentence(
+    standing: ModelStanding, when: datetime, now: datetime
+) -> tuple[str, str]:
+    """Summary and detail on a model that is to be retired at `when`."""
+    what = (
+        f"Model {standing.model} was to be retired on {when:%Y-%m-%d} and still answers"
+        if when <= now
+        else f"Model {standing.model} is to be retired on {when:%Y-%m-%d} "
+        f"(in {(when - now).days} days)"
+    )
+    summary = f"{what}: {_instead(standing)} {_who_asks(standing)}."
+    detail = (
+        "From its retirement on its probes say nothing about Claude. "
+        "`claude-uptime check --online` shows the models that answer."
+    )
+    return clean(summary, SUMMARY_CHARS_MAX), detail
+
+
+def _instead(standing: ModelStanding) -> str:
+    if standing.successor is None:
+        return "put another model in its place in"
+    return f"put {standing.successor} in its place in"
+
+
+def _who_asks(standing: ModelStanding) -> str:
+    names = standing.probes[:PROBES_NAMED]
+    more = len(standing.probes) - len(names)
+    told = ", ".join(names)
+    return f"{told} and {more} more" if more else told
 
 
 def budget_sentence(spent: float, per_day: float, kept: float) -> tuple[str, str]:

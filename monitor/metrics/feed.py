@@ -19,6 +19,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from monitor.core.claude_api import LINES
 from monitor.core.effects import Announce, ComponentView, Effect, Judged, Revise, StatusView
 from monitor.core.incident import EventType, Incident, State
 from monitor.core.observation import Observation
@@ -162,6 +163,7 @@ class Metrics:
         for component in view.components:
             self._refresh_component(component, touched=component.name in broken)
         self._refresh_provider(view)
+        self._refresh_models(view)
         self._of.network_up.set(view.network.up)
         self._of.guard_active.set(view.network.guard_active)
         waiting = {row.notifier: row for row in backlog}
@@ -239,6 +241,19 @@ class Metrics:
         if report is not None and report.read_at is not None:
             self._of.know_provider()
             self._of.provider_read_at.set(report.read_at.timestamp())
+
+    def _refresh_models(self, view: StatusView) -> None:
+        """The configured models, as the lists have them; none of which no list speaks."""
+        self._of.model_info.clear()
+        self._of.model_retires.clear()
+        for each in view.models.models:
+            if each.listed is None:
+                continue
+            line = each.line if each.line in (None, *LINES) else "other"
+            stage = each.lifecycle or ("" if each.listed else "not_listed")
+            self._of.model_info.labels(each.model, line or "", stage).set(1)
+            if each.retires_at is not None:
+                self._of.model_retires.labels(each.model).set(each.retires_at.timestamp())
 
     def _refresh_component(self, component: ComponentView, *, touched: bool) -> None:
         name = component.name

@@ -162,6 +162,18 @@ class Instruments:
             "When the vendor's status page last answered.",
             registry=None,
         )
+        self.model_info = self._gauge(
+            "model_info",
+            "What the list of models says of a configured model.",
+            "model",
+            "line",
+            "lifecycle",
+        )
+        self.model_retires = self._gauge(
+            "model_retires_timestamp_seconds",
+            "When a configured model is to be retired.",
+            "model",
+        )
         self.network_up = self._gauge("network_up", "Whether this host has a network.")
         self.guard_active = self._gauge(
             "control_guard_active", "Whether a control target is proven, so that the guard works."

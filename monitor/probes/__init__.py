@@ -25,6 +25,7 @@ from monitor.probes._bound import BoundProbe, plan_of, user_agent
 from monitor.probes._control import HttpControl
 from monitor.probes._http import Asked, ProbeContext, ask
 from monitor.probes._lookups import LookupThreads
+from monitor.probes._modellist import ModelList, UnreadableError
 from monitor.probes._statuspage import READ_SECONDS, StatusPage, wait_before
 from monitor.probes._stream import Pace, StreamReader, reading_of, unless_ended
 from monitor.probes._tls import Tls
@@ -38,6 +39,7 @@ __all__ = [
     "HttpReply",
     "HttpRequest",
     "LookupThreads",
+    "ModelList",
     "Pace",
     "ProbeContext",
     "ProbeKind",
@@ -46,6 +48,7 @@ __all__ = [
     "RefusedError",
     "StatusPage",
     "StreamReader",
+    "UnreadableError",
     "ask",
     "context",
     "kinds",

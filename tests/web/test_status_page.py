@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -24,6 +24,7 @@ from monitor.core.incident import (
     State,
     Tally,
 )
+from monitor.core.lifecycle import ModelReport, ModelStanding
 from monitor.core.observation import Phase, Timings
 from monitor.core.outcome import Outcome, Verdict
 from monitor.core.provider import ProviderReport
@@ -457,6 +458,30 @@ async def test_the_vendors_word_stands_beside_each_component(
     assert "read 1 min ago" in page.text
     assert "Elevated errors (investigating)" in page.text
     assert "bedrock: operational" in page.text
+
+
+async def test_models_that_go_and_lines_that_nobody_asks_are_named(
+    start: Start, client: aiohttp.ClientSession, daemon: FakeDaemon
+) -> None:
+    when = datetime(2026, 12, 24, tzinfo=UTC)
+    models = (
+        ModelStanding(
+            model="claude-a", probes=("p",), listed=True, retires_at=when, successor="claude-b"
+        ),
+        ModelStanding(model="claude-c", probes=("p",), listed=True, lifecycle="retired"),
+        ModelStanding(model="claude-d", probes=("p",), listed=False),
+        ModelStanding(model="claude-e", probes=("p",), listed=True, lifecycle="active"),
+    )
+    report = ModelReport(models=models, unasked=("fable",))
+    daemon.view = replace(daemon.view, models=report)
+    page = await fetch(client, f"{await start()}/")
+    assert (
+        "claude-a: deprecated, to be retired on 2026-12-24; put claude-b in its place" in page.text
+    )
+    assert "claude-c: retired" in page.text
+    assert "claude-d: not in the list" in page.text
+    assert "claude-e" not in page.text
+    assert "no probe asks fable" in page.text
 
 
 async def test_a_page_of_the_vendors_that_cannot_be_read_is_said(
