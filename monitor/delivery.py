@@ -16,7 +16,7 @@ import contextlib
 import logging
 import random
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -25,6 +25,13 @@ import structlog
 
 from monitor.clock import Clock
 from monitor.spec import format_duration
+
+Arrived = Callable[[], Awaitable[Sequence[bytes]]]
+
+
+async def nothing_arrived() -> Sequence[bytes]:
+    """For a delivery that is the first of its incident."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,8 @@ class Delivery:
         body: the bytes to send; they never change.
         attempts: attempts before this one.
         created_at: when the event was decided.
+        arrived: asks which bodies of the same incident this notifier has taken before, oldest
+            first; for kinds whose receiver has to be told what is over. It may raise StorageError.
     """
 
     id: int
@@ -51,6 +60,7 @@ class Delivery:
     body: bytes
     attempts: int
     created_at: datetime
+    arrived: Arrived = field(default=nothing_arrived, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

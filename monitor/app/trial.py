@@ -149,6 +149,11 @@ async def _try(
     said = wording(config)
     said = replace(said, titles={**said.titles, TEST_COMPONENT: TEST_TITLE})
     trials: list[Trial] = []
+    arrived: list[bytes] = []
+
+    async def earlier() -> list[bytes]:
+        return list(arrived)
+
     for event in events:
         body = kind.envelope(spec, event, said)
         if body is None:
@@ -162,11 +167,13 @@ async def _try(
             body=body,
             attempts=0,
             created_at=event.at,
+            arrived=earlier,
         )
         result = await _send(sender, delivery, clock)
         trials.append(Trial(notifier=spec.name, kind=kind.name, type=event.type, result=result))
         if not isinstance(result, Delivered):
             break
+        arrived.append(body)
     return trials
 
 

@@ -258,6 +258,8 @@ class Case:
                     worst=worst_of((member.worst, state)),
                     joined_at=member.joined_at,
                     cause=self.totals.cause(member.probes) or member.cause,
+                    started_at=member.began,
+                    recovered_at=member.recovered,
                 )
             )
         return tuple(found)

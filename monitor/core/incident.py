@@ -142,6 +142,9 @@ class Impact:
         worst: the worst that it was.
         joined_at: when it was decided that it is touched; None where that was not recorded.
         cause: the commonest bad outcome of its own runs; None where that was not recorded.
+        started_at: estimated start of its impact, of the first one where it came back; None where
+            that was not recorded.
+        recovered_at: estimated end of its impact; None while it lasts.
     """
 
     component: str
@@ -150,6 +153,8 @@ class Impact:
     worst: State | None = None
     joined_at: datetime | None = None
     cause: Outcome | None = None
+    started_at: datetime | None = None
+    recovered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

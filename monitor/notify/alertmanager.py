@@ -12,9 +12,9 @@ Several instances are posted to each by itself, as Prometheus does, and one that
 another that missed an opening gets it with the next repeat, and one that missed a close lets the
 alert end by itself when `hold` is over.
 
-A severity that rises makes another alert, for the severity is a label: that of the milder word is
-resolved in the same post. Posts and repeats of one notifier wait for each other, so that no repeat
-can overtake a close.
+A severity that rises makes another alert, for the severity is a label: the one that fires so far is
+resolved in the same post, and no other (`to_post`). Posts and repeats of one notifier wait for each
+other, so that no repeat can overtake a close.
 
 `monitor.blind` and `monitor.misconfigured` are alerts too, named `ClaudeUptimeNotice`; they end
 after a day at most, and the first when the monitor sees again.
@@ -155,8 +155,6 @@ _SEVERITIES = {
 }
 """The words of `deploy/prometheus/alerts.yaml`, so that one routing serves both."""
 
-_ORDER = (SeverityLevel.MINOR, SeverityLevel.MAJOR, SeverityLevel.CRITICAL)
-
 
 def disabled(spec: AlertmanagerSpec) -> str | None:
     """Why nothing is sent; None when it is."""
@@ -177,41 +175,35 @@ def envelope(spec: AlertmanagerSpec, event: Event, wording: Wording) -> bytes | 
         alerts = [_notice(spec, event, said)]
     else:
         alerts = [
-            alert
+            _incident_alert(spec, event, event.incident, impact, said)
             for impact in event.incident.components[:COMPONENTS_MAX]
-            for alert in _alerts(spec, event, event.incident, impact, said)
         ]
     return json.dumps(alerts, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _alerts(
+def _incident_alert(
     spec: AlertmanagerSpec, event: Event, incident: Incident, impact: Impact, said: Words
-) -> list[Alert]:
-    """The alert on one component, after the ends of those with a milder severity."""
-    starts = min(impact.since, event.at)
+) -> Alert:
+    """The alert on one component, over the whole of its impact whatever its state was meanwhile."""
+    starts = min(impact.started_at or impact.since, impact.since, event.at)
     labels = {
         "alertname": INCIDENT_ALERT,
         "incident": incident.id,
         "component": impact.component,
         "vantage": incident.vantage,
+        "severity": spec.severity(incident.severity),
     }
-    word = spec.severity(incident.severity)
-    milder = (spec.severity(each) for each in _ORDER[: _ORDER.index(incident.severity)])
-    alerts = [
-        _alert(spec, {**labels, "severity": other}, starts, event.at)
-        for other in dict.fromkeys(milder)
-        if other != word
-    ]
     ends: datetime | None = None
     if event.type is EventType.CLOSED:
-        ends = max(starts, incident.recovered_at or incident.closed_at or event.at)
+        over = impact.recovered_at or incident.recovered_at or incident.closed_at or event.at
+        ends = max(starts, over)
     elif impact.state is State.OPERATIONAL:
-        ends = event.at
-    alert = _alert(spec, {**labels, "severity": word}, starts, ends)
+        ends = max(starts, impact.recovered_at or event.at)
+    alert = _alert(spec, labels, starts, ends)
     alert["annotations"] |= _annotations(event, said) | {"state": impact.state.value}
     if said.link:
         alert["generatorURL"] = said.link
-    return [*alerts, alert]
+    return alert
 
 
 def _notice(spec: AlertmanagerSpec, event: Event, said: Words) -> Alert:
@@ -244,6 +236,46 @@ def _alert(
 def _annotations(event: Event, said: Words) -> dict[str, str]:
     """Words that a chat may show as they are: Alertmanager's templates escape nothing."""
     return {"summary": plain(event.summary), "description": said.text}
+
+
+# ---------------------------------------------------------------- what has been said before
+
+
+def to_post(alerts: Sequence[Alert], arrived: Sequence[bytes], at: datetime) -> list[Alert]:
+    """The alerts of an incident as they are posted, by what its receiver has taken of it before.
+
+    Alertmanager tells of an end that it was never told the begin of: such an alert rides along as
+    resolved with any that fires in its group. So only what fires there is ended, and all of it that
+    does not fire on: a severity that rises makes another alert, whose milder one is over.
+    The earliest start of a component stays, as Alertmanager itself keeps it for the same labels.
+
+    Args:
+        alerts: those of the event.
+        arrived: the earlier bodies that were taken, oldest first.
+        at: when the event was decided: the end of what is over without an end of its own.
+    """
+    bodies: list[list[Alert]] = [json.loads(body) for body in arrived]
+    before = {_key(each): each for each in (bodies[-1] if bodies else ()) if "endsAt" not in each}
+    starts: dict[str, str] = {}
+    for alert in (*(each for body in bodies for each in body), *alerts):
+        component = alert["labels"].get("component", "")
+        starts[component] = min(starts.get(component, alert["startsAt"]), alert["startsAt"])
+    ends = {each["labels"].get("component", ""): each.get("endsAt") for each in alerts}
+    kept = [each for each in alerts if "endsAt" not in each or _key(each) in before]
+    over = [
+        {**each, "endsAt": ends.get(component) or timestamp(at)}
+        for key, each in before.items()
+        if key not in {_key(one) for one in kept}
+        for component in (each["labels"].get("component", ""),)
+    ]
+    return [
+        {**each, "startsAt": starts[each["labels"].get("component", "")]} for each in (*over, *kept)
+    ]
+
+
+def _key(alert: Alert) -> frozenset[tuple[str, str]]:
+    """What makes it the same alert: its labels."""
+    return frozenset(alert["labels"].items())
 
 
 # ---------------------------------------------------------------- sending
@@ -279,7 +311,12 @@ class AlertmanagerNotifier:
     async def send(self, delivery: Delivery) -> Result:
         """Post once to each instance; delivered when one of them takes it."""
         async with self._turn:
-            return await self._post(json.loads(delivery.body))
+            alerts = json.loads(delivery.body)
+            if delivery.incident_id is not None:
+                alerts = to_post(alerts, await delivery.arrived(), delivery.created_at)
+            if not alerts:
+                return Delivered(detail="nothing of it fires there: nothing to resolve")
+            return await self._post(alerts)
 
     async def refresh(self, told: Callable[[], Awaitable[Sequence[bytes]]]) -> Result:
         """Post again what lasts of the bodies that `told` gives.

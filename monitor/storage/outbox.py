@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple, assert_never
 
 from sqlalchemy import RowMapping, Select, func, or_, select, update
@@ -31,6 +32,8 @@ from monitor.storage.tables import deliveries
 ERROR_CHARS_MAX: Final = 300
 CLAIMS_MAX: Final = 3
 """How often a claim that came too late looks again before it leaves the rest to the others."""
+ARRIVED_MAX: Final = 50
+"""How many earlier bodies of an incident are looked at."""
 
 _ROW = (
     deliveries.c.id,
@@ -98,8 +101,26 @@ class SqlOutbox:
             if not rows:
                 return None
             if await self._lease(rows[0], now, lease_seconds):
-                return Delivery(**rows[0])
+                return Delivery(**rows[0], arrived=partial(self._arrived, rows[0]))
         return None
+
+    async def _arrived(self, row: RowMapping) -> list[bytes]:
+        """The delivered bodies that come before `row` in its incident; the newest are kept."""
+        if row["incident_id"] is None:
+            return []
+        found = await self._database.rows(
+            select(deliveries.c.body)
+            .where(
+                deliveries.c.vantage == self._vantage,
+                deliveries.c.notifier == row["notifier"],
+                deliveries.c.line == row["incident_id"],
+                deliveries.c.state == DELIVERED,
+                deliveries.c.id < row["id"],
+            )
+            .order_by(deliveries.c.id.desc())
+            .limit(ARRIVED_MAX)
+        )
+        return [bytes(each["body"]) for each in reversed(found)]
 
     async def _lease(self, row: RowMapping, now: datetime, seconds: float) -> bool:
         """Whether the row was still free and is ours now."""

@@ -284,6 +284,67 @@ async def test_a_severity_that_rises_leaves_one_alert_and_a_reopened_incident_fi
         await becomes(server, ("api", "critical"))
 
 
+async def test_an_alert_has_the_times_of_the_impact_and_only_what_fired_is_resolved(
+    tmp_path: Path, part: dict[str, str]
+) -> None:
+    """Grouped by incident alone, across a rise in severity and a restart of the daemon."""
+    port = free_port()
+    now = SystemClock().now().replace(microsecond=0)
+    began, ended = now - timedelta(minutes=7), now - timedelta(seconds=17)
+    impact = Impact(
+        component="api", state=State.PARTIAL_OUTAGE, since=began, joined_at=began, started_at=began
+    )
+    partial = replace(an_outage("api"), severity=SeverityLevel.MAJOR, components=(impact,))
+    risen = replace(impact, state=State.MAJOR_OUTAGE, since=now - timedelta(minutes=1))
+    major = replace(
+        partial, severity=SeverityLevel.CRITICAL, components=(risen,), sequence=2, started_at=began
+    )
+    ending = replace(risen, recovered_at=ended)
+    closed = replace(
+        major, components=(ending,), recovered_at=ended, closed_at=SystemClock().now(), sequence=3
+    )
+    other = replace(an_outage("console"), id="local-20260428-000000-console")
+    async with messages() as heard, client() as session:
+        config = routed(tmp_path, heard.url)
+        settings = yaml.safe_load(config.read_text())
+        for route in (settings["route"], *settings["route"]["routes"]):
+            route["group_by"] = ["alertname", "incident"]
+        config.write_text(yaml.safe_dump(settings))
+        async with alertmanager(part["alertmanager"], config, tmp_path, session, port=port):
+            url = f"http://127.0.0.1:{port}"
+
+            async def heard_of(incident: Incident, status: str, severity: str) -> None:
+                async def told() -> bool:
+                    return any(
+                        one["labels"].get("severity") == severity and one["status"] == status
+                        for message in heard.taken
+                        if message["groupLabels"].get("incident") == incident.id
+                        for one in message["alerts"]
+                    )
+
+                await until(told, within=20, what=f"it hears of {severity} {status}")
+
+            async with delivering(tmp_path, url) as daemon:
+                await daemon.announce(EventType.OPENED, other)
+                await heard_of(other, "firing", "critical")
+                await daemon.announce(EventType.OPENED, partial)
+                await heard_of(partial, "firing", "warning")
+            async with delivering(tmp_path, url) as daemon:
+                daemon.open = {partial.id: partial, other.id: other}
+                await daemon.announce(EventType.UPDATED, major)
+                await heard_of(partial, "firing", "critical")
+                await daemon.announce(EventType.CLOSED, closed)
+                await heard_of(partial, "resolved", "critical")
+    told = [one for message in heard.taken for one in message["alerts"]]
+    fired = {(one["fingerprint"]) for one in told if one["status"] == "firing"}
+    resolved = [one for one in told if one["status"] == "resolved"]
+    assert {one["fingerprint"] for one in resolved} <= fired
+    assert {one["labels"]["component"] for one in resolved} == {"api"}
+    last = [one for one in resolved if one["labels"]["severity"] == "critical"][-1]
+    assert last["startsAt"].startswith(f"{began:%Y-%m-%dT%H:%M:%S}")
+    assert last["endsAt"].startswith(f"{ended:%Y-%m-%dT%H:%M:%S}")
+
+
 async def test_an_instance_that_was_down_gets_what_is_open_when_it_comes_back(
     tmp_path: Path, part: dict[str, str]
 ) -> None:

@@ -18,9 +18,13 @@ def a_context(**settings: Any) -> NotifierContext:
     return NotifierContext(**{"clock": SystemClock(), "user_agent": "claude-uptime/1", **settings})
 
 
-def parcel(kind: AnyKind, spec: NotifierSpec, event: Event) -> Delivery:
-    """`event` as the outbox holds it for the notifier of `spec`."""
+def parcel(kind: AnyKind, spec: NotifierSpec, event: Event, *earlier: Event) -> Delivery:
+    """`event` as the outbox holds it for the notifier of `spec`, which has taken `earlier`."""
     body = kind.envelope(spec, event, WORDING)
+
+    async def arrived() -> list[bytes]:
+        return [kind.envelope(spec, each, WORDING) or b"" for each in earlier]
+
     assert body is not None
     return Delivery(
         id=1,
@@ -31,4 +35,5 @@ def parcel(kind: AnyKind, spec: NotifierSpec, event: Event) -> Delivery:
         body=body,
         attempts=0,
         created_at=event.at,
+        arrived=arrived,
     )

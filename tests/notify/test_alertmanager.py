@@ -22,6 +22,7 @@ from monitor.notify.alertmanager import (
     AlertmanagerNotifier,
     AlertmanagerSpec,
     joined,
+    to_post,
 )
 from tests.factories import NOON, an_event, an_incident
 from tests.fakes.receiver import Receiver, receiving, status
@@ -187,21 +188,86 @@ def test_an_alert_never_ends_before_it_starts() -> None:
         assert each["startsAt"] <= each["endsAt"]
 
 
-def test_a_severity_that_rises_ends_the_alert_with_the_milder_word() -> None:
-    worse = replace(INCIDENT, severity=SeverityLevel.CRITICAL, components=INCIDENT.components[:1])
-    found = alerts(an_event(EventType.UPDATED, worse))
-    assert [(each["labels"]["severity"], "endsAt" in each) for each in found] == [
-        ("ticket", True),
-        ("warning", True),
-        ("critical", False),
+IMPACT_BEGAN = NOON - timedelta(minutes=8)
+
+
+def of_severity(severity: SeverityLevel, state: State, *components: str, **changes: Any) -> Event:
+    """An incident whose impact began long before it became what it is now."""
+    impacts = tuple(
+        Impact(component=name, state=state, since=NOON, started_at=IMPACT_BEGAN)
+        for name in components or ("api",)
+    )
+    incident = replace(INCIDENT, severity=severity, components=impacts, started_at=IMPACT_BEGAN)
+    return an_event(EventType.UPDATED, incident, **{"at": NOON, **changes})
+
+
+PARTIAL = of_severity(SeverityLevel.MAJOR, State.PARTIAL_OUTAGE)
+MAJOR = of_severity(SeverityLevel.CRITICAL, State.MAJOR_OUTAGE, at=NOON + timedelta(minutes=1))
+
+
+def test_an_alert_begins_with_the_impact_not_with_its_newest_state() -> None:
+    (alert,) = alerts(MAJOR)
+    assert alert["startsAt"] == "2026-04-28T11:52:00.000Z"
+
+
+def test_an_alert_ends_with_the_impact_of_its_component_not_with_the_decision() -> None:
+    ended = NOON - timedelta(seconds=90)
+    impact = replace(PARTIAL.incident.components[0], recovered_at=ended)  # type: ignore[union-attr]
+    over = replace(INCIDENT, components=(impact,), recovered_at=NOON, closed_at=NOON)
+    (alert,) = alerts(an_event(EventType.CLOSED, over, at=NOON + timedelta(minutes=1)))
+    assert alert["endsAt"] == "2026-04-28T11:58:30.000Z"
+
+
+def posted_after(event: Event, *earlier: Event, **values: object) -> list[tuple[str, str, bool]]:
+    """Component, severity and whether it ends, of what is posted after `earlier` was taken."""
+    arrived = [json.dumps(alerts(each, **values)).encode() for each in earlier]
+    found = to_post(alerts(event, **values), arrived, event.at)
+    return [
+        (each["labels"]["component"], each["labels"]["severity"], "endsAt" in each)
+        for each in found
     ]
 
 
-def test_severities_that_share_a_word_are_one_alert() -> None:
-    worse = replace(INCIDENT, severity=SeverityLevel.CRITICAL, components=INCIDENT.components[:1])
-    words = {"critical": "page", "major": "page", "minor": "page"}
-    found = alerts(an_event(EventType.UPDATED, worse), severities=words)
-    assert [each["labels"]["severity"] for each in found] == ["page"]
+def test_only_what_fires_there_is_ended() -> None:
+    worse = of_severity(SeverityLevel.CRITICAL, State.MAJOR_OUTAGE, "api", "console")
+    shared: dict[str, object] = {"severities": dict.fromkeys(("critical", "major", "minor"), "p")}
+    assert posted_after(MAJOR) == [("api", "critical", False)]
+    assert posted_after(MAJOR, PARTIAL) == [("api", "warning", True), ("api", "critical", False)]
+    assert posted_after(MAJOR, PARTIAL, MAJOR) == [("api", "critical", False)]
+    assert posted_after(MAJOR, PARTIAL, **shared) == [("api", "p", False)]
+    assert posted_after(worse, PARTIAL) == [
+        ("api", "warning", True),
+        ("api", "critical", False),
+        ("console", "critical", False),
+    ]
+
+
+def test_a_close_ends_what_was_posted_and_nothing_that_was_not() -> None:
+    def over(event: Event) -> Event:
+        assert event.incident is not None
+        incident = replace(event.incident, recovered_at=NOON, closed_at=NOON)
+        return an_event(EventType.CLOSED, incident, at=NOON)
+
+    assert posted_after(over(PARTIAL)) == []
+    assert posted_after(over(PARTIAL), PARTIAL) == [("api", "warning", True)]
+    assert posted_after(over(MAJOR), PARTIAL) == [("api", "warning", True)]
+    assert posted_after(over(MAJOR), PARTIAL, over(PARTIAL)) == []
+
+
+def test_the_earliest_start_stays_when_the_severity_rises() -> None:
+    assert MAJOR.incident is not None
+    later = replace(MAJOR.incident.components[0], started_at=NOON)
+    moved = replace(MAJOR, incident=replace(MAJOR.incident, components=(later,)))
+    found = to_post(alerts(moved), [json.dumps(alerts(PARTIAL)).encode()], moved.at)
+    assert {each["startsAt"] for each in found} == {"2026-04-28T11:52:00.000Z"}
+    assert [each.get("endsAt") for each in found] == ["2026-04-28T12:01:00.000Z", None]
+
+
+async def test_a_close_of_which_nothing_fires_there_is_not_posted() -> None:
+    async with receiving() as receiver:
+        result = await send(a_notifier(receiver.url), closed())
+    assert result == Delivered(detail="nothing of it fires there: nothing to resolve")
+    assert receiver.got == []
 
 
 def test_a_component_that_works_again_ends_its_alert() -> None:
@@ -245,8 +311,8 @@ def test_a_page_whose_address_is_too_long_is_left_out() -> None:
 # ---------------------------------------------------------------- sending
 
 
-async def send(notifier: Any, event: Event) -> Result:
-    result: Result = await notifier.send(parcel(KIND, a_spec(), event))
+async def send(notifier: Any, event: Event, *earlier: Event) -> Result:
+    result: Result = await notifier.send(parcel(KIND, a_spec(), event, *earlier))
     return result
 
 
@@ -356,7 +422,8 @@ async def test_a_repeat_never_overtakes_a_close() -> None:
 
     async with receiving(slowly) as receiver, asyncio.TaskGroup() as group:
         notifier: AlertmanagerNotifier = a_notifier(receiver.url)
-        sending = group.create_task(send(notifier, closed()))
+        opened = an_event(EventType.OPENED, INCIDENT)
+        sending = group.create_task(send(notifier, closed(), opened))
         await arrived.wait()
         repeating = group.create_task(notifier.refresh(told))
         go.set()
