@@ -52,6 +52,7 @@ TYPES = {
     "time_per_output_token_seconds": "histogram",
     "last_run_timestamp_seconds": "gauge",
     "probe_enabled": "gauge",
+    "probe_interval_seconds": "gauge",
     "probe_info": "gauge",
     "probe_component_info": "gauge",
     "component_state": "gauge",

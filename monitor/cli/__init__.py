@@ -6,6 +6,7 @@ Exit status: 0 all well, 1 something bad was found, 2 the input or the set-up is
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -31,6 +32,8 @@ COMMANDS = (
     "health",
 )
 EXIT_UNUSABLE = 2
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a full disk behind a redirected output says."""
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -54,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Unusable input is one line each on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     only = given[0] if given and given[0] in COMMANDS else None
-    options = build_parser(only).parse_args(given)
     try:
+        options = _parsed(given, only)
         status: int = options.act(options)
         sys.stdout.flush()
     except Refusal as error:
@@ -64,7 +67,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; the flush at exit must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone, as `head` does.
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            raise
+        _drop_output()
+        print(f"cannot write the output: {os.strerror(error.errno)}", file=sys.stderr)
+        return EXIT_UNUSABLE
     return status
+
+
+def _parsed(given: Sequence[str], only: str | None) -> argparse.Namespace:
+    """The options; what `--help` printed is written before argparse ends the process."""
+    try:
+        return build_parser(only).parse_args(given)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+
+
+def _drop_output() -> None:
+    """What is left in the buffer goes nowhere: the flush at exit must not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

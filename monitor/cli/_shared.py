@@ -124,3 +124,8 @@ def stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def ignore_hangup(note: Callable[[], None]) -> None:
+    """SIGHUP calls `note` and nothing else: by default it would end the process in mid-write."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, note)

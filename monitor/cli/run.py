@@ -7,9 +7,18 @@ import random
 import sys
 from typing import Any
 
+import structlog
+
 from monitor import logs
 from monitor.app import Daemon
-from monitor.cli._shared import add_config, load_config, run_loop, settle_memory, stop_on_signals
+from monitor.cli._shared import (
+    add_config,
+    ignore_hangup,
+    load_config,
+    run_loop,
+    settle_memory,
+    stop_on_signals,
+)
 from monitor.clock import SystemClock
 from monitor.config.schema import Config
 
@@ -32,6 +41,16 @@ def act(options: argparse.Namespace) -> int:
 
 async def _run(config: Config) -> None:
     stop = stop_on_signals()
+    ignore_hangup(_not_read_again)
     daemon = Daemon(config, SystemClock(), random.Random())  # noqa: S311  # spreads retries
     settle_memory()
     await daemon.run(stop)
+
+
+def _not_read_again() -> None:
+    """Tell who sent SIGHUP that it changes nothing."""
+    structlog.get_logger("monitor").warning(
+        "config.not_read_again",
+        signal="SIGHUP",
+        advice="the configuration is read at the start only: restart the daemon",
+    )

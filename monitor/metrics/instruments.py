@@ -104,6 +104,9 @@ class Instruments:
             "last_run_timestamp_seconds", "When the last run of a probe started.", "probe"
         )
         self.enabled = self._gauge("probe_enabled", "Whether a probe runs (0: disabled).", "probe")
+        self.interval = self._gauge(
+            "probe_interval_seconds", "The configured interval between runs of a probe.", "probe"
+        )
         self.info = self._gauge("probe_info", "What a probe is.", "probe", "kind", "depth", "model")
         self.component_info = self._gauge(
             "probe_component_info", "What a probe is evidence for.", "probe", "component"
@@ -247,6 +250,7 @@ class Instruments:
         if probe.enabled:
             self._create_runs(probe)
         self.enabled.labels(probe.name).set(probe.enabled)
+        self.interval.labels(probe.name).set(probe.interval)
         self.info.labels(probe.name, probe.kind, probe.depth, probe.model or "").set(1)
         for component in probe.components:
             self.component_info.labels(probe.name, component).set(1)

@@ -84,6 +84,25 @@ _TITLES: Final = {
     EventType.MISCONFIGURED: "Monitor needs you: {about}",
 }
 
+_DECIDED: Final = {
+    Reason.FAST: "; several probes fail at once",
+    Reason.SOLO: "; one probe fails run after run",
+    Reason.SLOW: "; it fails again and again, more often than by chance",
+    Reason.LATENCY: "; slower than usual for it",
+    Reason.CONFIRMED: "; extra runs confirmed it",
+    Reason.GOOD_STREAK: "; its runs are good again",
+    Reason.RELAPSE: "; it came back",
+    Reason.CLEAN_WINDOW: "; no more than the usual failures since",
+    Reason.SEVERITY_CHANGED: "; the share of failed runs changed",
+    Reason.COMPONENT_JOINED: "; another component fails too",
+    Reason.COMPONENT_LEFT: "; a component is well again",
+    Reason.WIDENED: "; more of it fails than before",
+    Reason.FLAPPING: "; it keeps coming back",
+    Reason.EVIDENCE_GONE: "; the runs that spoke for it no longer count",
+    Reason.OPERATOR: "; an operator decided",
+}
+"""Why it was decided, for who does not know our rules; the page names the rule and its counters."""
+
 _CLOSED_OTHERWISE: Final = {
     Reason.OPERATOR: "Closed by an operator: {subject}",
     Reason.EVIDENCE_GONE: "Withdrawn: {subject}",
@@ -214,7 +233,7 @@ def _sure(incident: Incident) -> str:
     within = how_long(timedelta(seconds=evidence.window_seconds))
     return (
         f"How sure: {evidence.bad} of {evidence.runs} runs bad in {within}{ratio}{probes}; "
-        f"seen from {incident.vantage}, decided by {incident.reason}"
+        f"seen from {incident.vantage}{_DECIDED.get(incident.reason, '')}"
     )
 
 

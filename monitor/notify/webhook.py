@@ -31,6 +31,8 @@ SECRET_PREFIX = "whsec_"  # noqa: S105  # the public mark of a secret, not one
 SECRET_BYTES = range(24, 65)
 """How long a secret may be, once decoded (Standard Webhooks, signature scheme)."""
 
+MAKE_SECRET = f'make one with: echo "{SECRET_PREFIX}$(openssl rand -base64 32)"'
+
 SECRETS_MAX = 4
 
 SIGNATURE_HEADERS = frozenset({"webhook-id", "webhook-signature", "webhook-timestamp"})
@@ -51,7 +53,8 @@ def decode_secret(secret: Secret) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if prefix or not mark or len(key) not in SECRET_BYTES:
-        msg = f"a webhook secret is {SECRET_PREFIX} and the base64 of 24 to 64 bytes"
+        form = f"{SECRET_PREFIX} and the base64 of 24 to 64 bytes"
+        msg = f"a webhook secret is {form}; {MAKE_SECRET}"
         raise ValueError(msg)
     return key
 
@@ -101,27 +104,23 @@ class WebhookSpec(HttpNotifierSpec):
     url: Secret = Secret("")
     """Where to post, http or https; may hold user and password. Empty: the notifier is disabled."""
     secret: Secrets = Field(default=(), max_length=SECRETS_MAX, validate_default=True)
-    """What to sign with: `whsec_` and the base64 of 24 to 64 bytes; a list while it rotates."""
+    """What to sign with: `whsec_` and the base64 of 24 to 64 bytes; a list while it rotates.
+
+    Empty: the notifier is disabled."""
 
     @field_validator("url")
     @classmethod
     def _can_be_posted_to(cls, url: Secret, info: ValidationInfo) -> Secret:
         return check_url(url, info.data, "https://alerts.example.com/hook")
 
-    @field_validator("secret")
-    @classmethod
-    def _can_sign(cls, secrets: tuple[Secret, ...], info: ValidationInfo) -> tuple[Secret, ...]:
-        if info.data.get("enabled", True) and info.data.get("url") and not secrets:
-            msg = "a webhook needs a secret: claude-uptime cannot sign without"
-            raise ValueError(msg)
-        return secrets
-
 
 def disabled(spec: WebhookSpec) -> str | None:
     """Why nothing is sent; None when it is."""
     if not spec.enabled:
         return "enabled is false"
-    return None if spec.url else "no url: set ALERT_WEBHOOK_URL"
+    if not spec.url:
+        return "no url: set ALERT_WEBHOOK_URL"
+    return None if spec.secret else f"no secret: set ALERT_WEBHOOK_SECRET, {MAKE_SECRET}"
 
 
 def envelope(_spec: WebhookSpec, event: Event, wording: Wording) -> bytes:

@@ -25,6 +25,17 @@ async def test_a_signal_to_stop_sets_the_event(number: signal.Signals) -> None:
         asyncio.get_running_loop().remove_signal_handler(each)
 
 
+async def test_a_hangup_is_noted_and_stops_nothing() -> None:
+    stop, noted = _shared.stop_on_signals(), asyncio.Event()
+    _shared.ignore_hangup(noted.set)
+    os.kill(os.getpid(), signal.SIGHUP)
+    async with asyncio.timeout(10):
+        await noted.wait()
+    assert not stop.is_set()
+    for each in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(each)
+
+
 def test_work_runs_on_uvloop_and_gives_its_result() -> None:
     async def work() -> type:
         return type(asyncio.get_running_loop())

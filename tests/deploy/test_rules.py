@@ -141,7 +141,7 @@ def cases() -> dict[str, set[bool]]:
     """For each alert, whether some test expects it to fire, and some other that it does not."""
     found: dict[str, set[bool]] = defaultdict(set)
     for group in read(PROMETHEUS / "alerts_test.yaml")["tests"]:
-        for case in group["alert_rule_test"]:
+        for case in group.get("alert_rule_test", ()):
             found[case["alertname"]].add(bool(case["exp_alerts"]))
     return found
 

@@ -57,7 +57,7 @@ def test_it_stops_by_sigterm_and_has_more_time_than_the_daemon_takes() -> None:
 
 
 def test_it_is_started_again_however_often_it_fails() -> None:
-    assert SETTINGS["Restart"] == ["on-failure"]
+    assert SETTINGS["Restart"] == ["always"]
     assert SETTINGS["StartLimitIntervalSec"] == ["0"]
 
 
