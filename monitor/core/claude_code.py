@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from monitor.core.answer import clean, parse_json, plain, read
+from monitor.core.claude_api import ERROR_TYPES
 from monitor.core.observation import Answer, Check, Failure, Phase, TransportError
 from monitor.core.outcome import Outcome
 
@@ -260,8 +261,10 @@ def _answer(said: Mapping[str, Any], status: int) -> Answer:
     if code is not None:
         error["details"] = {"error_code": code}
     named = _REQUEST_ID.search(sentence)
-    # Without a type at the top: only a type of the vendor's own is then taken for one.
     body = {"error": error, "request_id": named[0] if named else None}
+    if kind in ERROR_TYPES:
+        # The vendor's own document has a type at the top; the edge's and a gateway's do not.
+        body["type"] = "error"
     return read(status, (), json.dumps(body).encode() if kind else message.encode())
 
 

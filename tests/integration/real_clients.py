@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def api(server: SimulatedClaude) -> str:
 
 
 async def seen_by(
-    kind: AnyKind, context: ProbeContext, *, key: str = KEY, **values: Any
+    kind: AnyKind, context: ProbeContext, *, key: str = KEY, gateway: bool = False, **values: Any
 ) -> tuple[Observation, Verdict]:
     """A run of a probe of `kind`, and its verdict: it was ok here before, and its key worked."""
     spec = kind.spec.model_validate(
@@ -50,10 +51,12 @@ async def seen_by(
             "components": ["claude_code"],
             "credential": "main",
             "timeout": "20s",
+            "gateway": gateway,
             **values,
         }
     )
-    plan = probes.plan_of(kind, spec, credential_fingerprint="f" * 16, disabled=None)
+    planned = probes.plan_of(kind, spec, credential_fingerprint="f" * 16, disabled=None)
+    plan = replace(planned, gateway=gateway)
     probe = BoundProbe(kind, spec, plan, Secret(key), context)
     observation = await probe.run("real_client/1", Origin.SCHEDULED, Progress())
     known = Context(probe=plan, proven=True, key_worked=True)
