@@ -6,10 +6,12 @@ import argparse
 import os
 from typing import Any
 
+from monitor import logs
 from monitor.app import StartError
 from monitor.app.build import notifiers, probe_context
 from monitor.cli._look import show
-from monitor.cli._shared import add_config, load_config
+from monitor.cli._online import look_online
+from monitor.cli._shared import add_config, load_config, run_loop
 from monitor.clock import SystemClock
 from monitor.config.places import config_file
 from monitor.config.report import render_check
@@ -21,6 +23,11 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser("check", help="validate the configuration and print the plan")
     add_config(parser)
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help="also ask the list of models, the control targets and the vendor's page",
+    )
     parser.set_defaults(act=act)
 
 
@@ -55,4 +62,9 @@ def act(options: argparse.Namespace) -> int:
     config = load_config(options)
     try_egress(config)
     show(render_check(config, config_file(options.config, os.environ)))
-    return 0
+    if not options.online:
+        return 0
+    logs.configure("error", "console", config.secrets())
+    found = run_loop(look_online(config))
+    show("\n".join(found.lines) + "\n")
+    return 1 if found.worries else 0
