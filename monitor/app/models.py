@@ -129,7 +129,7 @@ def _sources(config: Config, plan: Plan) -> tuple[_Source, ...]:
     for probe in plan.enabled():
         spec = specs[probe.name]
         named = probe.model is not None and probe.credential_name is not None
-        if named and isinstance(spec, ClaudeSpec) and not getattr(spec, "gateway", False):
+        if named and isinstance(spec, ClaudeSpec) and not spec.gateway:
             where = (spec.base_url.rstrip("/"), probe.credential_name or "")
             groups.setdefault(where, []).append((probe, spec))
     return tuple(

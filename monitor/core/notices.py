@@ -17,6 +17,8 @@ from monitor.core.plan import Plan
 
 _BUDGET = "budget"
 _MODEL = "model"
+_GONE = (Reason.MODEL_RETIRED, Reason.MODEL_NOT_LISTED)
+_NOT_FOUND = 404
 
 RETIRES_DAYS = (30, 7)
 """So many days before a configured model is retired that is said."""
@@ -67,6 +69,9 @@ class Notices:
         if reason is Reason.CREDENTIAL_REJECTED:
             text = words.credential_sentence(probe.credential_name or "", worked)
             return self._once(key, reason, text, now, by=probe.name)
+        missing = observation.answer is not None and observation.answer.status == _NOT_FOUND
+        if missing and any(f"{_MODEL}/{probe.model}#{gone}" in self._said for gone in _GONE):
+            return []  # said of the model, for all of its probes
         text = words.misconfigured_sentence(probe.name, verdict.outcome, verdict.reason)
         return self._once(f"probe/{probe.name}", reason, text, now, by=probe.name)
 

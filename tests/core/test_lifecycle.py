@@ -1,21 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from monitor.core.codec import from_plain, to_plain
-from monitor.core.effects import Announce
+from monitor.core.effects import Announce, Judged
 from monitor.core.engine import Engine
 from monitor.core.family import members
 from monitor.core.incident import Event, Reason
 from monitor.core.lifecycle import ModelReport, ModelSource, ModelStanding, model_report
 from monitor.core.models import ModelCatalog, ModelInfo
-from monitor.core.outcome import Depth
+from monitor.core.observation import Answer
+from monitor.core.outcome import Depth, Outcome, Verdict
 from monitor.core.policy import Policy
 from monitor.core.words import model_gone_sentence
-from tests.core.timeline import keyed, moment, plan_of
+from tests.core.timeline import a_run, keyed, moment, plan_of
 from tests.factories import NOON
 
 PLAN = plan_of(
@@ -181,3 +183,17 @@ def test_the_lines_of_the_list_reach_the_detectors_and_the_page() -> None:
     assert lines == {"haiku-old": "saga", "sonnet-now": "sonnet"}
     found = members(PLAN.probes, "saga", lines)
     assert [probe.name for probe in found] == ["h1", "h2"]
+
+
+@pytest.mark.parametrize(("status", "said"), [(404, 0), (400, 1)])
+def test_a_model_that_is_gone_is_not_said_again_by_each_of_its_probes(
+    status: int, said: int
+) -> None:
+    engine = Engine(PLAN, Policy())
+    engine.models(report(NEW, SONNET), moment(0))
+    run = replace(a_run("h1", 1.0), answer=Answer(status=status, vendor=True))
+    verdict = Verdict(outcome=Outcome.CLIENT_ERROR, reason="no such model")
+
+    effects = engine.take(Judged(observation=run, verdict=verdict), moment(2.0))
+
+    assert sum(isinstance(effect, Announce) for effect in effects) == said
