@@ -283,7 +283,7 @@ class Rehearsal:
 
 
 def _request(question: Question) -> SimRequest:
-    asked = question.kind.request(question.spec, question.key)
+    asked = question.kind.request(question.spec, question.key, None)
     url = urlsplit(asked.url)
     path = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
     return SimRequest(
@@ -323,5 +323,7 @@ def observe(
         output_tokens=None if reading is None else reading.output_tokens,
         certificate_expires=expires,
         first_token=None if reading is None else reading.first_token,
+        first_content=None if reading is None else reading.first_content,
         per_output_token=None if reading is None else reading.per_output_token,
+        thinking_tokens=None if reading is None else reading.thinking_tokens,
     )

@@ -61,12 +61,14 @@ class TransportError:
         message: the cause in a few words; bounded, redacted.
         awaited: what was waited for when a limit of its own ran out, where the phase does not say
             it (`waiting for the first content, limit 20 s`); empty otherwise.
+        stalled: the other side fell silent in the midst of what it was saying.
     """
 
     kind: Failure
     phase: Phase
     message: str
     awaited: str = ""
+    stalled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,8 +223,10 @@ class Observation:
         output_tokens: tokens received.
         certificate_expires: end of validity of the server's certificate.
         ratelimits: what the vendor says remains, by kind of limit.
-        first_token: seconds from the start of the run to the first content of a streamed answer.
-        per_output_token: seconds from one token of it to the next, on average after the first.
+        first_token: seconds from the start of the run to the first text of a streamed answer.
+        first_content: the same to its first block of content, which may be thinking.
+        per_output_token: seconds from one token of its text to the next, on average.
+        thinking_tokens: how many of the tokens received were thinking.
         claimed: the outcome that a program named itself, for a run without an answer.
     """
 
@@ -243,7 +247,9 @@ class Observation:
     certificate_expires: datetime | None = None
     ratelimits: tuple[tuple[str, float], ...] = field(default=())
     first_token: float | None = None
+    first_content: float | None = None
     per_output_token: float | None = None
+    thinking_tokens: int | None = None
     claimed: Outcome | None = None
 
     @property

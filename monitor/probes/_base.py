@@ -23,6 +23,7 @@ from pydantic import Field
 from monitor.core.answer import redact
 from monitor.core.observation import Answer, Check, Failure, Phase, Seen, Timings, TransportError
 from monitor.core.outcome import Depth
+from monitor.core.thinking import Takes
 from monitor.pipeline import Progress
 from monitor.probes._stream import StreamReader
 from monitor.spec import Duration, Secret, Spec
@@ -161,7 +162,9 @@ class Reading:
     output_tokens: int | None = None
     ratelimits: tuple[tuple[str, float], ...] = ()
     first_token: float | None = None
+    first_content: float | None = None
     per_output_token: float | None = None
+    thinking_tokens: int | None = None
 
 
 S = TypeVar("S", bound=ProbeSpec)
@@ -179,7 +182,8 @@ class ProbeKind(Generic[S]):
     Attributes:
         name: the kind's name: the file's name.
         spec: its Spec.
-        request: (spec, key or None) to what is asked. Pure.
+        request: (spec, key or None, what the list of models says that its model takes, or None)
+            to what is asked. Pure.
         read: (spec, reply) to the facts. Pure.
         ask: (spec, key or None, `ProbeContext`, progress, seconds) to what was seen: in place of
             these two, for a kind that does not ask over HTTP. It keeps the promises of `_http.ask`.
@@ -193,7 +197,9 @@ class ProbeKind(Generic[S]):
 
     name: str
     spec: type[S]
-    request: Callable[[S, Secret | None], HttpRequest] = lambda _spec, _key: _no_http()
+    request: Callable[[S, Secret | None, Takes | None], HttpRequest] = lambda _spec, _key, _takes: (
+        _no_http()
+    )
     read: Callable[[S, HttpReply], Reading] = lambda _spec, _reply: _no_http()
     ask: Callable[[S, Secret | None, Any, Progress, float], Awaitable[Seen]] | None = None
     model: Callable[[S], str | None] = lambda _spec: None

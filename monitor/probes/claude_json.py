@@ -2,7 +2,9 @@
 
 `models` also asks without a key: the typed refusal shows, for nothing, that the gateway answers.
 Checks hold for every model: no particular text is asked for, any reason to stop will do (a refusal
-too), and the first block of content may be of any type.
+too), and the blocks of content may be of any type: a message that was cut within its thinking has
+no text and is well. `count_tokens` would take `thinking` and `output_config`, and is asked without:
+the count of a prompt depends on neither, and what is not sent cannot be refused.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from pydantic import model_validator
 from monitor.core.answer import parse_json, read
 from monitor.core.observation import Answer, Check
 from monitor.core.outcome import Depth
+from monitor.core.thinking import Takes
 from monitor.probes._base import HttpReply, HttpRequest, ProbeKind, Reading
 from monitor.probes._claude import (
     REFUSAL,
+    THINKING_BLOCKS,
     ClaudeSpec,
     Model,
     a_check,
@@ -28,7 +32,10 @@ from monitor.probes._claude import (
     message_question,
     question,
     ratelimits,
+    refusal_category,
+    remarks,
     stop_check,
+    thinking_tokens,
     tokens,
 )
 from monitor.spec import Secret
@@ -82,16 +89,24 @@ class ClaudeJsonSpec(ClaudeSpec):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _only_a_message_thinks(self) -> Self:
+        unused = {"thinking", "effort"} & self.model_fields_set
+        if self.call != "message" and unused:
+            msg = f"call {self.call} has no {min(unused)}: only a message has"
+            raise ValueError(msg)
+        return self
 
-def request(spec: ClaudeJsonSpec, key: Secret | None) -> HttpRequest:
-    """What to ask."""
+
+def request(spec: ClaudeJsonSpec, key: Secret | None, takes: Takes | None = None) -> HttpRequest:
+    """What to ask of a model that takes so much; None where the list of models does not say."""
     headers, secrets = headers_of(spec, key)
     if spec.call == "models":
         page = 1 if spec.model is None else MODELS_PAGE
         url = endpoint(spec, f"/v1/models?limit={page}")
         return HttpRequest(method="GET", url=url, headers=headers, secrets=secrets)
     counts = spec.call == "count_tokens"
-    asked = question(spec, spec.model) if counts else message_question(spec, spec.model)
+    asked = question(spec, spec.model) if counts else message_question(spec, spec.model, takes)
     return HttpRequest(
         method="POST",
         url=endpoint(spec, "/v1/messages/count_tokens" if counts else "/v1/messages"),
@@ -115,12 +130,14 @@ def reading(spec: ClaudeJsonSpec, reply: HttpReply) -> Reading:
     )
     if content is None or reply.status != _OK:
         return Reading(answer=answer, checks=checks, ratelimits=ratelimits(reply))
-    used, given = tokens(content.get("usage")) if spec.call == "message" else (None, None)
+    usage = content.get("usage") if spec.call == "message" else None
+    used, given = tokens(usage)
     return Reading(
         answer=answer,
         checks=(*checks, *_CHECKS[spec.call](spec, content)),
         input_tokens=used,
         output_tokens=given,
+        thinking_tokens=thinking_tokens(usage),
         ratelimits=ratelimits(reply),
     )
 
@@ -165,15 +182,23 @@ def _message(_spec: ClaudeJsonSpec, content: Mapping[str, Any]) -> tuple[Check, 
     blocks, identity = content.get("content"), content.get("id")
     named = isinstance(identity, str) and identity.startswith("msg_")
     reason = content.get("stop_reason")
+    kinds = [_kind(block) for block in blocks] if isinstance(blocks, list) else []
     # A model that refuses may do so without a word.
-    said = isinstance(blocks, list) and (bool(blocks) or reason == REFUSAL)
+    said = bool(kinds) or (reason == REFUSAL and isinstance(blocks, list))
+    thought_only = bool(kinds) and THINKING_BLOCKS.issuperset(kinds)
     return (
         a_check("type", content.get("type") == "message", "type is not message"),
         a_check("id", named, "id does not begin with msg_"),
         a_check("role", content.get("role") == "assistant", "role is not assistant"),
         a_check("content", said, "content is empty"),
         stop_check(reason),
+        *remarks(reason, refusal_category(content.get("stop_details")), thought_only=thought_only),
     )
+
+
+def _kind(block: object) -> str:
+    kind = block.get("type") if isinstance(block, Mapping) else None
+    return kind if isinstance(kind, str) else ""
 
 
 _CHECKS = {"models": _models, "count_tokens": _count_tokens, "message": _message}

@@ -3,7 +3,11 @@
 A stream may die after its 200. So it is followed as it comes, held to a limit at each stage, and
 must end with `message_stop`; an error in its midst is told by its type, whatever the status was.
 
-Nothing is asked of the words: any content will do, thinking too, and a model that refuses is well.
+A model that thinks begins a block and is silent, but for pings, until it has thought. So a block is
+content from its start, and the silence within it has a limit of its own (`limits.thinking`).
+
+Nothing is asked of the words: any content will do, a message that `max_tokens` cuts within its
+thinking too, and a model that refuses is well.
 `expect: {contains: ...}` looks for a text in the answer. Where it is missing the run's sentence
 says so, and nothing else changes: a model may put it otherwise any day.
 """
@@ -19,6 +23,7 @@ from monitor.core.answer import clean, read
 from monitor.core.classify import STREAM_CHECK
 from monitor.core.observation import Answer, Check, Failure, TransportError
 from monitor.core.outcome import Depth
+from monitor.core.thinking import Takes, Thinking
 from monitor.probes._base import (
     HttpReply,
     HttpRequest,
@@ -32,24 +37,32 @@ from monitor.probes._claude import (
     ClaudeSpec,
     Model,
     a_check,
+    count,
     encoded,
     endpoint,
     headers_of,
     message_question,
     ratelimits,
+    remarks,
     stop_check,
     tokens,
 )
 from monitor.probes._message_events import MessageEvents
 from monitor.probes._sse import SseParser, TooLongError
-from monitor.probes._stream import STREAM_BYTES_MAX, Limits
-from monitor.spec import Secret, Spec
+from monitor.probes._stream import STREAM_BYTES_MAX, Limits, Stage, StageLimits, stage_limits
+from monitor.spec import Secret, Spec, format_duration
 
 EVENT_STREAM = "text/event-stream"
 """The media type of a stream."""
 
 BODY_BYTES_MAX = 16 * 1024
 """How much of a body is kept: enough for an error document, and the beginning of a stream."""
+
+FIRST_TOKEN_SECONDS = 25.0
+"""When the first text of a model that is asked for little effort must have come."""
+
+THINKING_SECONDS = 20.0
+"""How long such a model may think in silence."""
 
 _OK = 200
 _NAME_CHARS_MAX = 64
@@ -81,18 +94,36 @@ class ClaudeStreamSpec(ClaudeSpec):
         if self.credential is None:
             msg = "a stream needs a credential"
             raise ValueError(msg)
+        for stage in sorted(self.limits.model_fields_set):
+            limit = getattr(self.limits, stage)
+            if limit is not None and limit > self.timeout:
+                msg = (
+                    f"limits.{stage} of {format_duration(limit)} is longer than the timeout of "
+                    f"{format_duration(self.timeout)}: it would never pass"
+                )
+                raise ValueError(msg)
         return self
 
+    @property
+    def stage_limits(self) -> StageLimits:
+        """The limits in force: more effort may think for as long as the whole run may take."""
+        hurried = self.effort == "low" and self.thinking is not Thinking.DEFAULT
+        return stage_limits(
+            self.limits,
+            first_token=FIRST_TOKEN_SECONDS if hurried else self.timeout,
+            thinking=THINKING_SECONDS if hurried else self.timeout,
+        )
 
-def request(spec: ClaudeStreamSpec, key: Secret | None) -> HttpRequest:
-    """What to ask."""
+
+def request(spec: ClaudeStreamSpec, key: Secret | None, takes: Takes | None = None) -> HttpRequest:
+    """What to ask of a model that takes so much; None where the list of models does not say."""
     # The API streams whatever is accepted; the edge tells its errors in JSON to who accepts that.
     headers, secrets = headers_of(spec, key)
     return HttpRequest(
         method="POST",
         url=endpoint(spec, "/v1/messages"),
         headers={**headers, "content-type": "application/json"},
-        body=encoded(message_question(spec, spec.model, stream=True)),
+        body=encoded(message_question(spec, spec.model, takes, stream=True)),
         body_bytes_max=BODY_BYTES_MAX,
         secrets=secrets,
     )
@@ -122,18 +153,34 @@ class MessageStream:
         self._parser = SseParser()
         self._events = MessageEvents()
         self._bytes = 0
+        self._begun: float | None = None
         self._first: float | None = None
         self._last = 0.0
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> StageLimits:
         """When each stage must be over."""
-        return self._spec.limits
+        return self._spec.stage_limits
 
     @property
-    def contents(self) -> int:
-        """How many pieces of content came so far."""
-        return self._events.contents
+    def events(self) -> int:
+        """How many events came so far; pings are none."""
+        return self._events.events
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What is waited for now: an event that says more, and, until it came, the first text."""
+        events = self._events
+        if not events.started:
+            return (Stage.FIRST_EVENT,)
+        if not events.blocks and events.stop_reason is None:
+            return (Stage.FIRST_CONTENT,)
+        text = () if events.text or events.stop_reason is not None else (Stage.FIRST_TOKEN,)
+        if events.silent:
+            return (Stage.THINKING, *text)
+        # A block of text that is empty so far is still the beginning of the answer.
+        beginning = bool(text) and not events.deltas and not events.idle
+        return text if beginning else (Stage.GAP, *text)
 
     @property
     def ended(self) -> bool:
@@ -155,15 +202,18 @@ class MessageStream:
         if self._bytes > STREAM_BYTES_MAX:
             msg = f"the stream is longer than {STREAM_BYTES_MAX} bytes"
             raise RefusedError(Failure.TOO_LARGE, msg)
-        known = self._events.contents
+        known = self._events.deltas
         try:
             events = self._parser.feed(chunk)
         except TooLongError as problem:
             raise RefusedError(Failure.TOO_LARGE, str(problem)) from None
         for event in events:
             self._events.take(event.name, event.data)
-        if self._events.contents > known:
-            self._first = at if self._first is None else self._first
+        if self._begun is None and self._events.blocks:
+            self._begun = at
+        if self._first is None and self._events.text:
+            self._first = at
+        if self._events.deltas > known:
             self._last = at
 
     def reading(self, reply: HttpReply, error: TransportError | None) -> Reading:
@@ -176,7 +226,9 @@ class MessageStream:
             output_tokens=given,
             ratelimits=ratelimits(reply),
             first_token=self._first,
+            first_content=self._begun,
             per_output_token=self._per_token(given),
+            thinking_tokens=count(self._events.usage.get("thinking_tokens")),
         )
 
     def _answer(self, reply: HttpReply) -> Answer:
@@ -191,6 +243,7 @@ class MessageStream:
             answer,
             error_type=kind,
             error_message=None if error.message is None else self._said(error.message),
+            error_code=None if error.code is None else self._said(error.code, _NAME_CHARS_MAX),
             anthropic_error=kind is not None,
             request_id=answer.request_id or error.request_id,
         )
@@ -207,9 +260,11 @@ class MessageStream:
             return (status, stream) if problem is not None else ()
         reason = self._events.stop_reason
         # A model that refuses may do so without a word.
-        said = self._events.contents > 0 or reason == REFUSAL
+        said = self._events.spoken or reason == REFUSAL
         checks = (status, stream, a_check("content", said, "no content"), stop_check(reason))
-        return (*checks, *self._known_answer(reason))
+        category, thought_only = self._events.stop_category, self._events.thought_only
+        told = remarks(reason, category, thought_only=thought_only)
+        return (*checks, *(told or self._known_answer()))
 
     def _problem(self, error: TransportError | None) -> str | None:
         """What broke the stream; None for one that is whole, or that only took too long to come."""
@@ -222,21 +277,27 @@ class MessageStream:
             return None if self._events.stopped else self._events.missing
         if error.kind in _BROKEN:
             return f"it was cut off: {error.message}"
-        stalled = error.kind is Failure.TIMEOUT and error.awaited and self._events.contents
-        return f"it stalled: {error.awaited}" if stalled else None
+        return f"it stalled: {error.awaited}" if error.stalled else None
 
-    def _known_answer(self, reason: str | None) -> tuple[Check, ...]:
+    def _known_answer(self) -> tuple[Check, ...]:
         expect = self._spec.expect
-        if expect is None or reason == REFUSAL:
+        if expect is None:
             return ()
         known = expect.contains.casefold() in self._events.text.casefold()
         return (a_check("answer", known, "another than expected, which is no fault", counts=False),)
 
     def _per_token(self, given: int | None) -> float | None:
-        """Seconds a token after the first content; None unless a whole message has several."""
-        if self._first is None or not self._events.stopped or given is None or given < 2:  # noqa: PLR2004  # there is a next one
+        """Seconds a token of text after the first; None unless a whole message has several.
+
+        The tokens of thinking came before; where their number is not told, neither is this.
+        """
+        thought = count(self._events.usage.get("thinking_tokens"))
+        if thought is None:
+            thought = None if self._events.thought else 0
+        if self._first is None or given is None or thought is None or not self._events.stopped:
             return None
-        return (self._last - self._first) / (given - 1)
+        text = given - thought
+        return (self._last - self._first) / (text - 1) if text > 1 else None
 
 
 KIND = ProbeKind(

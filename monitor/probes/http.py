@@ -150,7 +150,7 @@ class HttpSpec(ProbeSpec):
         return self
 
 
-def request(spec: HttpSpec, _key: Secret | None) -> HttpRequest:
+def request(spec: HttpSpec, _key: Secret | None, _takes: object = None) -> HttpRequest:
     """What to ask: the edge answers in JSON, with its reasons, where JSON is accepted."""
     accept = "application/json" if spec.expect.reads_json else "*/*"
     given = {name.lower(): value for name, value in spec.headers.items()}

@@ -190,7 +190,7 @@ async def test_a_fault_is_the_same_over_sockets_and_in_virtual_time(
     real = await bound.run("run", Origin.SCHEDULED, Progress())
 
     await server.stop()
-    request = question.kind.request(question.spec, question.key)
+    request = question.kind.request(question.spec, question.key, None)
     host, _, path = request.url.removeprefix("https://").partition("/")
     response = a_world(scenario).answer(
         SimRequest(

@@ -15,6 +15,8 @@ HEAD = (("content-type", messages.EVENT_STREAM),)
 BODY, GAPS = messages.stream(
     messages.message(messages.Asked(ident="msg_1", model="claude-haiku-5-5", input_tokens=12))
 )
+STARTED = len(messages.split(BODY)[0])
+"""Where `message_start` ends."""
 FIRST = GAPS[0][0]
 """Where the first content begins."""
 AFTER = len(b"".join(messages.split(BODY)[:4]))
@@ -22,7 +24,7 @@ AFTER = len(b"".join(messages.split(BODY)[:4]))
 
 
 def a_reader() -> MessageStream:
-    """A reader with the default limits: connect 10 s, first byte 15, first token 20, gap 10."""
+    """A reader with the default limits: connect 10 s, head 15, first event 20, text 25, gap 10."""
     values = {"name": "a", "kind": "claude_stream", "model": "m", "components": ("api",)}
     return MessageStream(ClaudeStreamSpec.model_validate({**values, "credential": "main"}), None)
 
@@ -41,7 +43,9 @@ def a_stream(*gaps: tuple[int, float], **changes: object) -> SimResponse:
         (a_stream(transport=Transport.UNREACHABLE), Failure.TIMEOUT, "the connection", 10.0),
         (a_stream(transport=Transport.HANG), Failure.TIMEOUT, "the first byte", 15.0),
         (a_stream(delay=16.0), Failure.TIMEOUT, "the first byte", 15.0),
-        (a_stream((FIRST, 30.0)), Failure.TIMEOUT, "the first content", 20.0),
+        (a_stream((0, 30.0)), Failure.TIMEOUT, "the first event", 20.0),
+        (a_stream((STARTED, 30.0)), Failure.TIMEOUT, "the first content", 20.0),
+        (a_stream((FIRST, 30.0)), Failure.TIMEOUT, "the first text", 25.0),
         (a_stream((AFTER, 30.0)), Failure.TIMEOUT, "more content", 10.5),
         (a_stream((FIRST, 19.0), (AFTER, 15.0)), Failure.TIMEOUT, "more content", 29.5),
         (a_stream((FIRST, 19.5), (AFTER, 15.0)), Failure.TIMEOUT, "", 30.0),
@@ -52,10 +56,10 @@ def a_stream(*gaps: tuple[int, float], **changes: object) -> SimResponse:
         (a_stream(transport=Transport.RESET), Failure.RESET, "", 0.5),
         (a_stream(transport=Transport.DNS), Failure.DNS, "", 0.01),
         (a_stream(certificate=Certificate.EXPIRED), Failure.TLS, "", HANDSHAKE_SECONDS),
-        (a_stream(bytes_per_second=1.0), Failure.TIMEOUT, "the first content", 20.0),
+        (a_stream(bytes_per_second=1.0), Failure.TIMEOUT, "the first event", 20.0),
         (a_stream(body=b": x\n" * 300_000), Failure.TOO_LARGE, "", 0.5),
         (a_stream(status=529), None, "", 0.5),
-        (a_stream((9, 60.0), status=529), Failure.TIMEOUT, "the first content", 20.0),
+        (a_stream((9, 60.0), status=529), Failure.TIMEOUT, "the first event", 20.0),
     ],
 )
 def test_a_follower_gives_up_at_the_limit_that_is_due(

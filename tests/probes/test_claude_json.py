@@ -82,7 +82,7 @@ def test_without_a_key_none_is_sent() -> None:
     assert asked.secrets == ()
 
 
-def test_a_message_is_short_thoughtless_and_without_sampling_parameters() -> None:
+def test_a_message_is_short_and_without_sampling_parameters() -> None:
     asked = request(a_spec("message"), KEY)
     assert (asked.method, asked.url) == ("POST", "https://api.anthropic.com/v1/messages")
     assert asked.headers["content-type"] == "application/json"
@@ -90,7 +90,6 @@ def test_a_message_is_short_thoughtless_and_without_sampling_parameters() -> Non
         "model": HAIKU,
         "max_tokens": 16,
         "messages": [{"role": "user", "content": "Say OK."}],
-        "thinking": {"type": "disabled"},
     }
 
 
@@ -102,7 +101,7 @@ def test_the_prompt_can_be_another() -> None:
 
 
 def test_thinking_can_be_left_to_the_model() -> None:
-    asked = request(a_spec("message", disable_thinking=False, max_tokens=1), KEY)
+    asked = request(a_spec("message", thinking="default", max_tokens=1), KEY)
     question = json.loads(asked.body or b"")
     assert "thinking" not in question
     assert question["max_tokens"] == 1

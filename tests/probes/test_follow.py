@@ -9,14 +9,14 @@ import pytest
 from monitor.clock import Clock, ScaledClock, SystemClock
 from monitor.core.observation import Phase
 from monitor.probes._follow import Follow
-from monitor.probes._stream import Limits, Stage
+from monitor.probes._stream import Limits, Stage, StageLimits, stage_limits
 from tests.probes.test_stream import Reader
 
 
-def limits(**given: str) -> Limits:
+def limits(**given: str) -> StageLimits:
     """Limits that no test meets, but for those given."""
-    ample = {"connect": "1h", "first_byte": "1h", "first_token": "1h", "gap": "1h"}
-    return Limits.model_validate({**ample, **given})
+    ample = dict.fromkeys(Limits.model_fields, "1h")
+    return stage_limits(Limits.model_validate({**ample, **given}), first_token=1.0, thinking=1.0)
 
 
 async def missed(follow: Follow, *phases: Phase, chunks: int = 0) -> Stage:
@@ -36,17 +36,17 @@ async def missed(follow: Follow, *phases: Phase, chunks: int = 0) -> Stage:
     return follow.pace.due.stage
 
 
-@pytest.mark.parametrize("stage", ["connect", "first_byte", "first_token", "gap"])
+@pytest.mark.parametrize("stage", list(Limits.model_fields))
 async def test_each_stage_is_bound_by_its_own_limit(stage: str) -> None:
     phases = {
         "connect": (Phase.DNS,),
         "first_byte": (Phase.DNS, Phase.FIRST_BYTE),
-        "first_token": (Phase.FIRST_BYTE, Phase.TRANSFER),
-        "gap": (Phase.TRANSFER,),
+        "first_event": (Phase.FIRST_BYTE, Phase.TRANSFER),
     }
-    reader = Reader(limits=limits(**{stage: "20ms"}), contents=1 if stage == "gap" else 0)
+    later = stage not in phases
+    reader = Reader(limits=limits(**{stage: "20ms"}), stages=(Stage(stage),), events=int(later))
     follow = Follow(reader, SystemClock())
-    assert await missed(follow, *phases[stage], chunks=1) == stage
+    assert await missed(follow, *phases.get(stage, (Phase.TRANSFER,)), chunks=1) == stage
 
 
 async def test_a_limit_is_kept_on_the_scenarios_clock() -> None:
@@ -57,8 +57,8 @@ async def test_a_limit_is_kept_on_the_scenarios_clock() -> None:
 
 async def test_a_limit_that_is_past_already_ends_the_block_at_once() -> None:
     clock = ScaledClock(start=datetime(2026, 4, 28, tzinfo=UTC), speed=1e6)
-    follow = Follow(Reader(limits=limits(first_token="1ms")), clock)
-    assert await missed(follow, Phase.TRANSFER) is Stage.FIRST_TOKEN
+    follow = Follow(Reader(limits=limits(first_event="1ms")), clock)
+    assert await missed(follow, Phase.TRANSFER) is Stage.FIRST_EVENT
 
 
 async def test_a_block_in_time_misses_nothing_and_what_comes_later_moves_nothing() -> None:

@@ -22,7 +22,7 @@ from tests.probes.wire import Handler, asking, serving
 
 RUN_BYTES_MAX = 4 * 1024 * 1024
 PIECE = 16 * 1024
-UNHURRIED = {"first_byte": "40s", "first_token": "50s", "gap": "50s"}
+UNHURRIED = {"first_byte": "40s", "first_event": "50s", "first_content": "50s", "gap": "50s"}
 OPEN = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 EVENTS = messages.split(
     messages.stream(
@@ -107,7 +107,7 @@ CASES: dict[str, tuple[Handler, Outcome, str]] = {
 async def measured(handler: Handler, *, drips: bool) -> tuple[Observation, Outcome, str, int]:
     """One run against `handler`: what it came to, and the most that was held during it."""
     # What pours ends by its size, however slow the machine that counts every byte of it.
-    limits = {"first_byte": "400ms", "first_token": "500ms"} if drips else UNHURRIED
+    limits = {"first_byte": "400ms", "first_event": "500ms"} if drips else UNHURRIED
     async with serving(handler) as port:
         spec = ClaudeStreamSpec.model_validate(
             {

@@ -16,6 +16,7 @@ START: Event = (
     {"message": {"id": "msg_1", "usage": {"input_tokens": 12, "output_tokens": 1}}},
 )
 PING: Event = ("ping", {})
+TEXT = {"type": "text", "text": "OK"}
 STOP: Event = ("message_stop", {})
 
 
@@ -92,8 +93,13 @@ def test_a_message_in_good_order_ends(events: tuple[Event, ...]) -> None:
         ((START, closed(2)), "content_block_stop for block 2, which is not open"),
         ((START, opened(), opened()), "block 0 begins again"),
         ((START, opened(), closed(), opened()), "block 0 begins again"),
-        ((START, *(opened(n) for n in range(BLOCKS_MAX + 1))), "too many blocks"),
+        ((START, *(opened(n) for n in range(BLOCKS_MAX + 1))), f"more than {BLOCKS_MAX} blocks"),
         ((START, ("content_block_start", {"index": "0"})), "content_block_start has no index"),
+        ((START, ("content_block_start", {"index": True})), "content_block_start has no index"),
+        (
+            (START, ("content_block_start", {"index": 0})),
+            "content_block_start has no content_block",
+        ),
         (
             (START, opened(), ("content_block_delta", {"index": 0})),
             "content_block_delta has no delta",
@@ -138,6 +144,13 @@ def test_an_event_without_a_name_goes_by_its_type() -> None:
         ),
         ('{"error":{"type":"x"},"request_id":"a b"}', StreamError(type="x")),
         ('{"error":{"type":1,"message":null}}', StreamError()),
+        (
+            '{"error":{"type":"x","details":{"error_code":"cmek_key_disabled"}}}',
+            StreamError(type="x", code="cmek_key_disabled"),
+        ),
+        ('{"error":{"type":"x","details":null}}', StreamError(type="x")),
+        ('{"error":{"type":"x","details":[1]}}', StreamError(type="x")),
+        ('{"error":{"type":"x","details":{"error_code":7}}}', StreamError(type="x")),
         ('{"error":"overloaded"}', StreamError()),
         ("no json", StreamError()),
     ],
@@ -163,8 +176,49 @@ def test_what_an_early_end_leaves_out_is_told(events: tuple[Event, ...], missing
 
 
 def test_pings_are_no_content() -> None:
-    assert followed(START, PING, opened(), PING, PING).contents == 0
-    assert followed(START, opened(), delta(), PING, delta(thinking="x")).contents == 2
+    found = followed(PING, START, PING, opened(), PING, PING)
+    assert (found.deltas, found.events, found.spoken) == (0, 2, False)
+    assert followed(START, opened(), delta(), PING, delta(thinking="x")).deltas == 2
+
+
+@pytest.mark.parametrize("kind", ["thinking", "redacted_thinking", "tool_use", "fallback", "new"])
+def test_a_block_that_is_no_text_is_content_from_its_start(kind: str) -> None:
+    found = followed(START, opened(kind=kind))
+    assert (found.blocks, found.spoken, found.idle) == (1, True, False)
+    assert found.silent is (kind != "tool_use")
+    assert found.thought_only is ("thinking" in kind)
+    ended = followed(START, opened(kind=kind), closed(), stopping("max_tokens"), STOP)
+    assert (ended.problem, ended.idle, ended.silent) == (None, True, False)
+
+
+def test_a_block_of_text_may_begin_with_some() -> None:
+    begun = followed(START, ("content_block_start", {"index": 0, "content_block": TEXT}))
+    assert (begun.text, begun.spoken) == ("OK", True)
+
+
+@pytest.mark.parametrize(
+    ("details", "category"),
+    [
+        ({"type": "refusal", "category": "cyber"}, "cyber"),
+        ({"type": "refusal", "category": None}, None),
+        ({"category": "a b\n"}, None),
+        ({"category": 7}, None),
+        ("cyber", None),
+        (None, None),
+    ],
+)
+def test_the_category_of_a_refusal_is_read(details: object, category: str | None) -> None:
+    ending = ("message_delta", {"delta": {"stop_reason": "refusal", "stop_details": details}})
+    assert followed(START, ending, stopping(None), STOP).stop_category == category
+
+
+@pytest.mark.parametrize(
+    ("details", "thinking"),
+    [({"thinking_tokens": 9}, 9), ({}, None), ({"thinking_tokens": None}, None), ("9", None)],
+)
+def test_the_share_of_thinking_in_the_tokens_is_read(details: object, thinking: int | None) -> None:
+    found = followed(START, stopping(output_tokens=12, output_tokens_details=details))
+    assert found.usage.get("thinking_tokens") == thinking
 
 
 def test_usage_is_the_newest_of_each_count() -> None:

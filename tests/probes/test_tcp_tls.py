@@ -273,4 +273,4 @@ def test_the_kind_is_free_and_asks_by_its_own_means() -> None:
     plan = plan_of(KIND, a_spec(), credential_fingerprint=None, disabled=None)
     assert (plan.paid, plan.model, plan.depth) == (False, None, Depth.EDGE)
     with pytest.raises(TypeError, match="by its own means"):
-        KIND.request(a_spec(), None)
+        KIND.request(a_spec(), None, None)

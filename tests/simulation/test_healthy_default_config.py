@@ -27,7 +27,7 @@ PROBES = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["probes"]
 def test_an_enabled_probe_of_the_default_config_finds_all_well(entry: dict[str, Any]) -> None:
     kind = next(kind for kind in kinds() if kind.name == entry["kind"])
     spec = kind.spec.model_validate(entry)
-    asked = kind.request(spec, Secret(KEY) if entry.get("credential") else None)
+    asked = kind.request(spec, Secret(KEY) if entry.get("credential") else None, None)
     url = urlsplit(asked.url)
     request = SimRequest(
         method=asked.method,
