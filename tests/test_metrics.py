@@ -49,6 +49,7 @@ TYPES = {
     "run_duration_seconds": "histogram",
     "phase_duration_seconds": "histogram",
     "time_to_first_token_seconds": "histogram",
+    "time_to_first_content_seconds": "histogram",
     "time_per_output_token_seconds": "histogram",
     "last_run_timestamp_seconds": "gauge",
     "probe_enabled": "gauge",
@@ -220,10 +221,13 @@ def test_a_phase_that_did_not_take_place_is_not_counted(metrics: Metrics) -> Non
 
 
 def test_the_tokens_of_a_stream_are_timed(metrics: Metrics) -> None:
-    metrics.publish([a_judged("api_message_haiku", first_token=0.75, per_output_token=0.02)])
+    metrics.publish(
+        [a_judged("api_message_haiku", first_token=0.75, first_content=0.5, per_output_token=0.02)]
+    )
     metrics.publish([a_judged("api_message_haiku", first_token=0.5)])
     labels = {"probe": "api_message_haiku"}
     assert value(metrics, "time_to_first_token_seconds_sum", **labels) == 1.25
+    assert value(metrics, "time_to_first_content_seconds_sum", **labels) == 0.5
     assert value(metrics, "time_per_output_token_seconds_count", **labels) == 1
     assert value(metrics, "time_per_output_token_seconds_sum", **labels) == 0.02
 

@@ -211,6 +211,8 @@ class Metrics:
                 self._of.tokens.labels(probe, direction).inc(max(0, tokens))
         if seen.first_token is not None:
             self._of.first_token.labels(probe).observe(max(0.0, seen.first_token))
+        if seen.first_content is not None:
+            self._of.first_content.labels(probe).observe(max(0.0, seen.first_content))
         if seen.per_output_token is not None:
             self._of.per_token.labels(probe).observe(max(0.0, seen.per_output_token))
 

@@ -26,7 +26,10 @@ PHASE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 """Upper bounds for one phase, in seconds."""
 
 FIRST_TOKEN_BUCKETS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 20, 30)
-"""Upper bounds for the first token of a stream, in seconds."""
+"""Upper bounds for the first text of a stream, in seconds."""
+
+FIRST_CONTENT_BUCKETS = (0.25, 0.5, 1, 2, 5, 10, 20)
+"""Upper bounds for the first block of a stream, in seconds."""
 
 TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 10)
 """Upper bounds for one token after the first, in seconds."""
@@ -90,8 +93,14 @@ class Instruments:
         )
         self.first_token = self._histogram(
             "time_to_first_token_seconds",
-            "From the start of a run to the first token of its stream.",
+            "From the start of a run to the first text of its stream.",
             FIRST_TOKEN_BUCKETS,
+            "probe",
+        )
+        self.first_content = self._histogram(
+            "time_to_first_content_seconds",
+            "From the start of a run to the first block of its stream, thinking or other.",
+            FIRST_CONTENT_BUCKETS,
             "probe",
         )
         self.per_token = self._histogram(
@@ -270,6 +279,7 @@ class Instruments:
         """What a probe that asks a model has; only one that is paid for gets tokens back."""
         if probe.paid:
             self.first_token.labels(probe.name)
+            self.first_content.labels(probe.name)
             self.per_token.labels(probe.name)
             self.cost.labels(probe.name)
         if probe.model is not None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from monitor.clock import SystemClock
 from monitor.core.classify import STREAM_CHECK, Context, classify
+from monitor.core.models import ModelInfo
 from monitor.core.observation import Failure, Observation, Origin, Phase, TransportError
 from monitor.core.outcome import Depth, Outcome
 from monitor.pipeline import Progress
@@ -118,6 +119,14 @@ def test_prompt_tokens_and_thinking_are_configured() -> None:
         ({"limits": {"silence": "3s"}}, "Extra inputs are not permitted"),
         ({"expect": {"equals": "OK"}}, "Extra inputs are not permitted"),
         ({"temperature": 0}, "Extra inputs are not permitted"),
+        ({"disable_thinking": True}, "is now thinking, one of .*: write thinking: auto"),
+        ({"disable_thinking": False}, "write thinking: default"),
+        ({"thinking": "between_tools", "effort": "max"}, "is refused with effort max"),
+        (
+            {"limits": {"thinking": "35s"}},
+            "limits.thinking of 35s is longer than",
+        ),
+        ({"max_tokens": 4097}, "less than or equal to 4096"),
     ],
 )
 def test_a_wrong_spec_is_refused(changes: dict[str, Any], words: str) -> None:
@@ -181,6 +190,58 @@ def test_rate_limits_are_read() -> None:
 def test_no_content_and_no_refusal_is_no_answer() -> None:
     found = came(events({**a_message(), "content": []}))
     assert failed(found) == {"content": "no content"}
+
+
+OMITTED = events(
+    {
+        **a_message(),
+        "content": [{"type": "redacted_thinking"}],
+        "stop_reason": "max_tokens",
+        "usage": {"input_tokens": 12, "output_tokens": 16},
+    }
+)
+"""A message that is cut within thinking of which nothing is shown: a block without a delta."""
+
+
+def test_a_message_cut_within_its_thinking_is_well_and_says_so() -> None:
+    found = came(OMITTED)
+    assert [check.name for check in found.checks if check.failed] == []
+    assert failed(found) == {"answer": "it stopped within its thinking (max_tokens)"}
+    assert (found.first_token, found.per_output_token) == (None, None)
+    assert found.first_content is not None
+
+
+def test_the_category_of_a_refusal_is_told() -> None:
+    details = {"type": "refusal", "category": "cyber", "explanation": None}
+    delta = {"stop_reason": "refusal", "stop_details": details}
+    ending = messages.event({"type": "message_delta", "delta": delta, "usage": {}})
+    found = came([events()[0], ending, events()[-1]])
+    assert failed(found) == {"answer": "the model refused (cyber)"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({}, {"thinking": {"type": "between_tools"}, "output_config": {"effort": "low"}}),
+        ({"effort": "max"}, {"output_config": {"effort": "max"}}),
+        ({"thinking": "default"}, {"output_config": {"effort": "low"}}),
+        (
+            {"thinking": "off"},
+            {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}},
+        ),
+    ],
+)
+def test_a_known_model_is_asked_for_what_it_takes(
+    changes: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    sonnet = ModelInfo(
+        id="claude-sonnet-5-5",
+        display_name="Sonnet",
+        thinking_types=frozenset({"adaptive", "between_tools"}),
+        efforts=frozenset({"low", "medium", "high", "xhigh", "max"}),
+    )
+    body = json.loads(request(a_spec(**changes), KEY, sonnet).body or b"")
+    assert {key: body[key] for key in ("thinking", "output_config") if key in body} == asked
 
 
 @pytest.mark.parametrize("text", ["hello", "HELLO", "ell"])
@@ -343,6 +404,54 @@ async def test_silent_pings_do_not_put_the_first_token_off() -> None:
     assert outcome is Outcome.TIMEOUT
     assert "waiting for the first text, limit 0.15 s" in reason
     assert seen.timings.total < 5 * TICK
+
+
+THINKS: tuple[bytes, ...] = (
+    events()[0],
+    messages.event(
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking"}}
+    ),
+)
+SIGNED = (
+    messages.event(
+        {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "signature_delta", "signature": "x"},
+        }
+    ),
+    messages.event({"type": "content_block_stop", "index": 0}),
+    *(part.replace(b'"index":0', b'"index":1') for part in events()[1:]),
+)
+SILENCE = [part for _ in range(10) for part in (messages.PING, TICK / 5)]
+
+
+async def test_a_silence_of_thinking_is_no_gap() -> None:
+    seen, outcome, _ = await run(sending(*THINKS, *SILENCE, *SIGNED), limits={"gap": "150ms"})
+    assert outcome is Outcome.OK
+    assert (seen.first_token or 0.0) - (seen.first_content or 0.0) > 1.9 * TICK
+
+
+async def test_a_silence_of_thinking_has_a_limit_of_its_own() -> None:
+    parts = (*THINKS, *SILENCE, *SIGNED)
+    _, outcome, reason = await run(sending(*parts), limits={"thinking": "150ms"})
+    assert outcome is Outcome.TIMEOUT
+    assert "waiting for the end of its thinking, limit 0.15 s" in reason
+
+
+@pytest.mark.parametrize("signed", [True, False])
+async def test_a_message_cut_within_its_thinking_is_ok(signed: bool) -> None:  # noqa: FBT001  # a case
+    ending = (*(SIGNED[:1] if signed else ()), SIGNED[1], *OMITTED[-2:])
+    _, outcome, reason = await run(sending(*THINKS, *SILENCE[:4], *ending))
+    assert outcome is Outcome.OK
+    assert "it stopped within its thinking (max_tokens)" in reason
+
+
+def test_more_effort_may_think_for_as_long_as_the_run_may_take() -> None:
+    hurried, patient = a_spec(), a_spec(effort="high", timeout="90s")
+    assert (hurried.stage_limits.thinking, hurried.stage_limits.first_token) == (20.0, 25.0)
+    assert (patient.stage_limits.thinking, patient.stage_limits.first_token) == (90.0, 90.0)
+    assert a_spec(thinking="default").stage_limits.thinking == 30.0
 
 
 async def test_pings_between_contents_do_not_hide_a_stall() -> None:
