@@ -12,6 +12,7 @@ from monitor.config.problems import Place, did_you_mean, key_of
 from monitor.config.schema import Config
 from monitor.core.outcome import Depth
 from monitor.core.plan import Plan
+from monitor.core.thinking import THINKING_ONLY_EFFORTS, Thinking
 from monitor.probes._base import ProbeSpec
 from monitor.probes._claude import ClaudeSpec
 from monitor.probes.claude_code import ClaudeCodeSpec
@@ -30,6 +31,9 @@ INTERVAL_MIN = 1.0
 """Seconds: no vendor needs to be asked more often."""
 
 CONTROL_OPERATORS_MIN = 2
+
+THINKING_SECONDS = 60.0
+"""So long may a model think that is asked for more than low effort, before anything is wrong."""
 
 VENDOR_DOMAINS = (
     "anthropic.com",
@@ -110,6 +114,7 @@ def warnings(config: Config) -> Iterator[str]:
         )
     yield from _gateways(config)
     yield from _programs(config)
+    yield from _efforts(config)
     if not config.contact:
         yield "contact: empty; the vendor cannot ask whose runs these are"
 
@@ -142,6 +147,22 @@ def _programs(config: Config) -> Iterator[str]:
         argv = getattr(spec, "argv", None) or getattr(spec, "command", None)
         if argv and spec.enabled and which(argv[0]) is None:
             yield f"{spec.name}: its program {argv[0]} is not found, or may not be run"
+
+
+def _efforts(config: Config) -> Iterator[str]:
+    """Probes that ask for more effort than their own times allow, or than goes without thinking."""
+    for spec in config.probes:
+        effort = getattr(spec, "effort", "low")
+        if not spec.enabled or effort == "low":
+            continue
+        if effort in THINKING_ONLY_EFFORTS and getattr(spec, "thinking", None) is Thinking.OFF:
+            yield f"{spec.name}: models may refuse thinking off with effort {effort} (a 400)"
+        if spec.soft_deadline < THINKING_SECONDS:
+            yield (
+                f"{spec.name}: with effort {effort} a model may think for a minute, and a run "
+                f"counts as bad after its soft_deadline of {format_duration(spec.soft_deadline)}: "
+                "give it a longer soft_deadline and timeout"
+            )
 
 
 def _repeated(section: Place, names: Iterable[str]) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ def test_it_says_of_each_component_what_opens_it_and_when() -> None:
 
 def test_it_says_which_probes_are_disabled_and_why() -> None:
     text = words(shipped())
-    assert "10 of 21 probes enabled" in text
+    assert "10 of 22 probes enabled" in text
     assert (
         "credential main has no api_key: set ANTHROPIC_API_KEY "
         "api_models, api_count_tokens, api_message_haiku, api_stream_haiku, api_stream_sonnet, "
