@@ -118,10 +118,11 @@ class Daemon:
             self._pinger = pinger(config, clock, self._deliveries)
         except ValueError as error:
             raise StartError(str(error)) from None
-        self._probes = bound_probes(config, self.plan, self._context)
         self._control = control_probe(self._context)
         self._provider = ProviderWatch(config, self.plan, self._context, clock)
         self._models = ModelWatch(config, self.plan, self._context, clock)
+        asking = replace(self._context, takes=self._models.info)
+        self._probes = bound_probes(config, self.plan, asking)
         self._metrics = Metrics(
             self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
         )

@@ -14,7 +14,6 @@ from monitor.core.observation import (
     TransportError,
 )
 from monitor.core.plan import ProbePlan
-from monitor.core.thinking import Takes
 from monitor.pipeline import Progress
 from monitor.probes._base import AnyKind, HttpReply, ProbeSpec, Reading, report_bug
 from monitor.probes._http import Asked, ProbeContext, ask
@@ -105,7 +104,7 @@ class BoundProbe:
             return await self._run_own(run_id, origin, progress)
         clock = self._context.clock
         at, started = clock.now(), clock.monotonic()
-        request = self._kind.request(self._spec, self._key, self._takes())
+        request = self._kind.request(self._spec, self._key, self._context.takes(self._plan))
         stream = self._kind.stream
         reader = None if stream is None else stream(self._spec, self._key)
         asked = await ask(request, self._context, progress, self._plan.timeout, reader)
@@ -130,13 +129,6 @@ class BoundProbe:
             per_output_token=reading.per_output_token if reading else None,
             thinking_tokens=reading.thinking_tokens if reading else None,
         )
-
-    def _takes(self) -> Takes | None:
-        """What the list of models says now that the model of this probe takes."""
-        credential, model = self._spec.credential, self._plan.model
-        if credential is None or model is None:
-            return None
-        return self._context.takes(credential, model)
 
     async def _run_own(self, run_id: str, origin: Origin, progress: Progress) -> Observation:
         """The same by the kind's own means; one that raises is our own bug."""

@@ -29,6 +29,7 @@ from yarl import URL
 
 from monitor.clock import Clock
 from monitor.core.observation import Failure, Phase, Timings, TransportError
+from monitor.core.plan import ProbePlan
 from monitor.core.thinking import Takes
 from monitor.pipeline import Progress
 from monitor.probes._base import (
@@ -76,8 +77,8 @@ class ProbeContext:
         tls: whom to trust.
         proxy: the egress proxy, `http://[user:password@]host:port`; None asks directly.
         lookup: `socket.getaddrinfo`, or what stands in for it.
-        takes: (name of a credential, id of a model) to what the vendor's list of models, read with
-            that credential, says that the model takes; None where it does not say.
+        takes: (a probe) to what the vendor's list of models, read with its key, says that its model
+            takes; None where it does not say.
         header_bytes_max: how long all headers of an answer may be.
         ca_file: PEM file of CAs to trust besides the system's, for a program that connects itself.
         cli_turn: held by the run of the Claude Code CLI under way: there is one at a time.
@@ -89,7 +90,7 @@ class ProbeContext:
     tls: TlsViews
     proxy: str | None = field(default=None, repr=False)
     lookup: Callable[..., Iterable[tuple[Any, ...]]] = socket.getaddrinfo
-    takes: Callable[[str, str], Takes | None] = lambda _credential, _model: None
+    takes: Callable[[ProbePlan], Takes | None] = lambda _probe: None
     header_bytes_max: int = HEADER_BYTES_MAX
     ca_file: Path | None = None
     cli_turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)

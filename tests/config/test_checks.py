@@ -84,6 +84,30 @@ def test_a_missing_contact_is_a_warning() -> None:
     assert [text for text in checks.warnings(a_config()) if text.startswith("contact:")]
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("effort: low", []),
+        ("effort: high, soft_deadline: 60s, timeout: 90s", []),
+        ("effort: high", ["may think for a minute"]),
+        ("effort: high, enabled: false", []),
+        (
+            "effort: max, thinking: off, soft_deadline: 60s, timeout: 90s",
+            ["may refuse thinking off"],
+        ),
+    ],
+)
+def test_more_effort_than_the_times_allow_is_a_warning(more: str, said: list[str]) -> None:
+    probe = (
+        "  - {name: deep, kind: claude_stream, model: claude-haiku-5-5, credential: main, "
+        f"components: [api], interval: 10m, {more}}}\n"
+        "credentials: {main: {api_key: k}}\n"
+        "prices: {claude-haiku-5-5: {input: 0.1, output: 0.5}}\n"
+    )
+    told = [text for text in checks.warnings(a_config(probe)) if text.startswith("deep")]
+    assert [word in text for word, text in zip(said, told, strict=True)] == [True] * len(said)
+
+
 GATEWAY = """
   - name: models
     kind: claude_json

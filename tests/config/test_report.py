@@ -80,7 +80,7 @@ def test_it_reckons_the_cost_against_the_budget() -> None:
     assert budget in keyless
     assert budget in keyed
     assert f"$ {usd:.4f} api_message_haiku" in keyed
-    dear = 144 * (15 * (2 + 4) + 16 * (10 + 20)) / 1_000_000
+    dear = 144 * (15 * (2 + 4) + 16 * 10 + 24 * 20) / 1_000_000
     assert f"$ {2 * usd + dear:.4f} in all, on a calm day" in keyed
     assert "costs more than" not in keyed
 

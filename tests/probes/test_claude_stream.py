@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -372,6 +373,23 @@ def sending(*parts: bytes | float | None, head: bytes = HTTP) -> Handler:
         writer.write(b"0\r\n\r\n")
 
     return handle
+
+
+async def test_a_run_asks_for_what_the_list_says_that_its_model_takes() -> None:
+    bodies: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(await reader.readuntil(b"}}"))
+        writer.write(HTTP + chunk(b"".join(events())) + b"0\r\n\r\n")
+
+    haiku = ModelInfo(id=HAIKU, display_name="Haiku", thinking_types=frozenset({"disabled"}))
+    async with serving(handle) as port:
+        spec = a_spec(base_url=f"http://127.0.0.1:{port}")
+        plan = plan_of(KIND, spec, credential_fingerprint="f", disabled=None)
+        with asking() as context:
+            known = replace(context, takes=lambda probe: haiku if probe.model == HAIKU else None)
+            await BoundProbe(KIND, spec, plan, KEY, known).run("run", Origin.MANUAL, Progress())
+    assert b'"thinking":{"type":"disabled"}' in bodies[0]
 
 
 async def run(handler: Handler, **changes: Any) -> tuple[Observation, Outcome, str]:
