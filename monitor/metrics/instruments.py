@@ -50,6 +50,7 @@ class Instruments:
         self._registry = registry
         self._known: set[Gauge] = set()
         self._declare_runs()
+        self._declare_streams()
         self._declare_spending()
         self._declare_incidents()
         self._declare_self()
@@ -91,24 +92,6 @@ class Instruments:
             "probe",
             "phase",
         )
-        self.first_token = self._histogram(
-            "time_to_first_token_seconds",
-            "From the start of a run to the first text of its stream.",
-            FIRST_TOKEN_BUCKETS,
-            "probe",
-        )
-        self.first_content = self._histogram(
-            "time_to_first_content_seconds",
-            "From the start of a run to the first block of its stream, thinking or other.",
-            FIRST_CONTENT_BUCKETS,
-            "probe",
-        )
-        self.per_token = self._histogram(
-            "time_per_output_token_seconds",
-            "From one token of a stream to the next, on average over a run.",
-            TOKEN_BUCKETS,
-            "probe",
-        )
         self.last_run = self._gauge(
             "last_run_timestamp_seconds", "When the last run of a probe started.", "probe"
         )
@@ -130,6 +113,26 @@ class Instruments:
             "What the vendor says remains of a rate limit.",
             "probe",
             "limit",
+        )
+
+    def _declare_streams(self) -> None:
+        self.first_token = self._histogram(
+            "time_to_first_token_seconds",
+            "From the start of a run to the first text of its stream.",
+            FIRST_TOKEN_BUCKETS,
+            "probe",
+        )
+        self.first_content = self._histogram(
+            "time_to_first_content_seconds",
+            "From the start of a run to the first block of its stream, thinking or other.",
+            FIRST_CONTENT_BUCKETS,
+            "probe",
+        )
+        self.per_token = self._histogram(
+            "time_per_output_token_seconds",
+            "From one token of a stream to the next, on average over a run.",
+            TOKEN_BUCKETS,
+            "probe",
         )
 
     def _declare_spending(self) -> None:
