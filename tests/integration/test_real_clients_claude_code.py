@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +104,17 @@ async def test_where_nobody_listens_it_cannot_connect(part: dict[str, str]) -> N
     assert found is Outcome.CONNECT_ERROR, reason
 
 
+async def test_it_goes_through_the_egress_proxy_whose_failure_is_not_claude_s(
+    part: dict[str, str],
+) -> None:
+    async with simulated() as server:
+        with asking(proxy=f"http://127.0.0.1:{free_port()}") as context:
+            _, verdict = await seen_by(
+                KIND, context, command=[part["claude-code"]], model=MODEL, base_url=api(server)
+            )
+    assert verdict.outcome is Outcome.BLOCKED, verdict.reason
+
+
 async def test_one_that_gets_no_answer_is_ended_at_the_timeout(part: dict[str, str]) -> None:
     hangs = "fault: hang, services: messages"
     found, reason = await outcome(part["claude-code"], hangs, timeout="4s", soft_deadline="4s")
@@ -112,6 +125,22 @@ async def test_a_slow_answer_is_an_answer(part: dict[str, str]) -> None:
     slow = "fault: slow, services: messages, delay: 3s"
     found, reason = await outcome(part["claude-code"], slow)
     assert found is Outcome.OK, reason
+
+
+@pytest.mark.integration("strace")
+async def test_it_speaks_to_the_api_alone(part: dict[str, str], tmp_path: Path) -> None:
+    """No look-up, no telemetry, no update: the switches that the kind sets do what they say."""
+    log = tmp_path / "trace"
+    traced = [part["strace"], "-f", "-e", "trace=connect", "-o", str(log), part["claude-code"]]
+    async with simulated() as server:
+        with asking() as context:
+            _, verdict = await seen_by(
+                KIND, context, command=traced, model=MODEL, base_url=api(server)
+            )
+        port = server.port
+    assert verdict.outcome is Outcome.OK, verdict.reason
+    ports = re.findall(r"sin6?_port=htons\((\d+)\)", log.read_text())
+    assert set(ports) == {str(port)}
 
 
 async def test_an_option_that_it_does_not_know_is_ours(part: dict[str, str]) -> None:
