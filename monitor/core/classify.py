@@ -50,6 +50,7 @@ from monitor.core.observation import Answer, Failure, Observation
 from monitor.core.outcome import Outcome, Verdict
 from monitor.core.plan import ProbePlan
 from monitor.core.quotes import check_words, said, told
+from monitor.core.thinking import refused_key
 
 SENTENCE_CHARS_MAX = 200
 """How long a verdict's reason may be, in characters."""
@@ -324,10 +325,12 @@ def _not_set_up(answer: Answer, observation: Observation, _context: Context) -> 
     return Outcome.CLIENT_ERROR, f"not as configured: {check_words(failed[0])}"
 
 
-def _client_error(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+def _client_error(answer: Answer, _observation: Observation, context: Context) -> Ruling | None:
     typed = answer.anthropic_error and _is_client_status(answer.status) and not _is_refusal(answer)
     if typed or answer.status in _BARE_CLIENT_STATUSES:
-        return Outcome.CLIENT_ERROR, said(answer)
+        key = refused_key(answer.error_message) if context.probe.paid else None
+        hint = "" if key is None else f"; change `{key}` of this probe"
+        return Outcome.CLIENT_ERROR, f"{said(answer)}{hint}"
     return None
 
 

@@ -50,6 +50,28 @@ class Takes(Protocol):
         ...
 
 
+_KEYS: Final = (
+    (("output_config", "effort"), "effort"),
+    (("thinking",), "thinking"),
+    (("max_tokens",), "max_tokens"),
+)
+"""What the message of a refusal may name, and the key of a probe that says it."""
+
+
+def refused_key(message: str | None) -> str | None:
+    """The key of a probe that a 400 with this message is about; None where it names none.
+
+    One about thinking may point to effort as a way out: what is named first is what was refused.
+    """
+    found = [
+        (place, key)
+        for words, key in _KEYS
+        for word in words
+        if (place := (message or "").find(word)) >= 0
+    ]
+    return min(found)[1] if found else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What a question says: `thinking.type` and `output_config.effort`; None leaves it out."""

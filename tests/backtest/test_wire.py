@@ -94,3 +94,17 @@ def test_the_whole_runs_limit_holds_where_it_comes_first() -> None:
 
 def test_who_does_not_follow_waits_for_the_whole() -> None:
     assert see(a_stream((AFTER, 15.0)), 30.0).error is None
+
+
+def test_thirty_five_seconds_of_thinking_are_well_where_the_config_allows_them() -> None:
+    think = messages.message(messages.Asked(ident="msg_1", model="m", input_tokens=12, thinks=True))
+    body, _ = messages.stream(think)
+    begun = len(b"".join(messages.split(body)[:2]))
+    silent = a_stream((begun, 35.0), body=body)
+    values = {"name": "a", "kind": "claude_stream", "model": "m", "components": ("api",)}
+    more = {"credential": "main", "effort": "high", "timeout": "90s", "soft_deadline": "60s"}
+    patient = ClaudeStreamSpec.model_validate({**values, **more})
+    assert follow(silent, 90.0, MessageStream(patient, None)).error is None
+    missed = follow(silent, 30.0, a_reader()).error
+    assert missed is not None
+    assert missed.awaited == "waiting for the end of its thinking, limit 20 s"

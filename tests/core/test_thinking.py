@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from monitor.core.thinking import Said, Thinking, said
+from monitor.core.thinking import Said, Thinking, refused_key, said
 
 ALL = frozenset({"low", "medium", "high", "xhigh", "max"})
 
@@ -73,3 +73,21 @@ def test_what_is_asked_for_by_name_is_said_whatever_the_model(
     wish: Thinking, thinking: str | None, model: Model | None
 ) -> None:
     assert said(wish, "low", model).thinking == thinking
+
+
+@pytest.mark.parametrize(
+    ("message", "key"),
+    [
+        (
+            "`thinking.type.disabled` is not supported: use adaptive, output_config.effort",
+            "thinking",
+        ),
+        ("output_config.effort: unknown level with thinking off", "effort"),
+        ("effort xhigh is not known", "effort"),
+        ("max_tokens: 9999 > 4096", "max_tokens"),
+        ("messages: at least one", None),
+        (None, None),
+    ],
+)
+def test_a_refusal_names_the_key_that_it_is_about(message: str | None, key: str | None) -> None:
+    assert refused_key(message) == key

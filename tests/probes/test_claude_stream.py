@@ -544,3 +544,18 @@ async def test_a_key_that_comes_back_in_a_stream_is_blanked_out() -> None:
     seen, outcome, reason = await run(sending(error))
     assert outcome is Outcome.STREAM_BROKEN
     assert KEY.reveal() not in repr(seen) + reason
+
+
+async def test_a_refusal_of_what_is_said_of_thinking_names_the_key() -> None:
+    message = "`thinking.type.disabled` is not supported for this model"
+    document = {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
+    body = json.dumps(document).encode()
+
+    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}]")
+        head = b"HTTP/1.1 400 No\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        writer.write(head % len(body) + body)
+
+    _, outcome, reason = await run(refuses, thinking="off")
+    assert outcome is Outcome.CLIENT_ERROR
+    assert reason.endswith("is not supported for this model; change `thinking` of this probe")
