@@ -206,7 +206,8 @@ def _host(spec: ProbeSpec) -> str:
 def _cost(config: Config, plan: Plan) -> Iterator[str]:
     """Cost by probe, and their sum against the budget."""
     budget = config.budget
-    yield from _title("Cost a day", f"at {TOKENS_IN} tokens in a run, and the longest answer")
+    reckoned = f"at {TOKENS_IN} tokens in a run and the longest answer, or as the probe says"
+    yield from _title("Cost a day", reckoned)
     total = 0.0
     for spec, probe in zip(config.probes, plan.probes, strict=True):
         if probe.paid:
