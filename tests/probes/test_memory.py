@@ -79,7 +79,7 @@ CASES: dict[str, tuple[Handler, Outcome, str]] = {
     "a drip": (
         pouring(OPEN + b"\r\n" + BEGUN, b"d", 10_000, wait=0.05),
         Outcome.TIMEOUT,
-        "waiting for the first content, limit 0.5 s",
+        "waiting for the first text, limit 0.5 s",
     ),
     "a head that drips": (
         pouring(OPEN + b"X-Slow: ", b"x", 10_000, wait=0.05),
@@ -107,7 +107,7 @@ CASES: dict[str, tuple[Handler, Outcome, str]] = {
 async def measured(handler: Handler, *, drips: bool) -> tuple[Observation, Outcome, str, int]:
     """One run against `handler`: what it came to, and the most that was held during it."""
     # What pours ends by its size, however slow the machine that counts every byte of it.
-    limits = {"first_byte": "400ms", "first_event": "500ms"} if drips else UNHURRIED
+    limits = {"first_byte": "400ms", "first_token": "500ms"} if drips else UNHURRIED
     async with serving(handler) as port:
         spec = ClaudeStreamSpec.model_validate(
             {
