@@ -26,6 +26,17 @@ import structlog
 from monitor.clock import Clock
 from monitor.spec import format_duration
 
+
+def lane_of(notifier: str, place: str) -> str:
+    """The name of one queue: `team/slack-3f9a21c4`; the notifier's own where it has one place."""
+    return f"{notifier}/{place}" if place else notifier
+
+
+def notifier_of(lane: str) -> str:
+    """The notifier's name in the config, by the name of one of its queues."""
+    return lane.partition("/")[0]
+
+
 Arrived = Callable[[], Awaitable[Sequence[bytes]]]
 
 
@@ -44,7 +55,8 @@ class Delivery:
         type: type of the event.
         incident_id: deliveries of one incident to one notifier keep their order; None for
             `monitor.*` events, which form one line of their own per notifier.
-        notifier: name of the notifier.
+        notifier: who is told: the notifier's name, and behind a slash the place where it has
+            places that are told each by itself (`lane_of`).
         body: the bytes to send; they never change.
         attempts: attempts before this one.
         created_at: when the event was decided.
@@ -93,7 +105,7 @@ class Notifier(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in the config."""
+        """Its name in the config, and its place behind a slash if it is one of several."""
         ...
 
     async def send(self, delivery: Delivery) -> Result:

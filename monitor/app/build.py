@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 from monitor import __version__, notify, probes
@@ -10,7 +12,7 @@ from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.core.heartbeat import Limits
 from monitor.core.plan import Plan
-from monitor.delivery import Notifier
+from monitor.delivery import Notifier, notifier_of
 from monitor.notify._addressees import Addressees, Quiet
 from monitor.notify._base import AnyKind, NotifierContext, NotifierSpec, Wording
 from monitor.notify._heartbeat import Pinger
@@ -86,11 +88,18 @@ def notifiers(config: Config, clock: Clock, lookups: Executor) -> tuple[Notifier
         ValueError: a file that the configuration names cannot be used; one line.
     """
     context = notifier_context(config, clock, lookups)
+    salt = salt_of(config.vantage)
     return tuple(
-        _built(kind, spec, context)
+        _built(kind, part, replace(context, place=place))
         for kind, spec in configured(config)
         if kind.disabled(spec) is None
+        for place, part in kind.places(spec, salt).items()
     )
+
+
+def names_of(senders: Sequence[Notifier]) -> list[str]:
+    """The notifiers' names, each once, in order."""
+    return list(dict.fromkeys(notifier_of(each.name) for each in senders))
 
 
 def _built(kind: AnyKind, spec: NotifierSpec, context: NotifierContext) -> Notifier:
@@ -128,4 +137,4 @@ def wording(config: Config) -> Wording:
 
 def audience(config: Config, quiet: Quiet) -> Addressees:
     """Who hears of an event, and in which words; `quiet` tells of maintenance and mutes."""
-    return Addressees(configured(config), wording(config), quiet)
+    return Addressees(configured(config), wording(config), quiet, salt_of(config.vantage))

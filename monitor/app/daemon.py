@@ -24,6 +24,7 @@ from monitor.app.announcing import Announcing
 from monitor.app.build import (
     bound_probes,
     control_probe,
+    names_of,
     notifiers,
     pinger,
     probe_context,
@@ -54,6 +55,7 @@ from monitor.refusal import Refusal
 from monitor.scheduler import CONCURRENCY_MAX, Asked, Pulse, Runner
 from monitor.storage.database import Database, StorageError, open_database
 from monitor.storage.in_force import Effective
+from monitor.storage.lanes import adopt_lanes
 from monitor.storage.lock import only_daemon
 from monitor.storage.orders import OrderBook
 from monitor.storage.outbox import SqlOutbox
@@ -123,9 +125,7 @@ class Daemon:
         self._models = ModelWatch(config, self.plan, self._context, clock)
         asking = replace(self._context, takes=self._models.info)
         self._probes = bound_probes(config, self.plan, asking)
-        self._metrics = Metrics(
-            self.plan, version=__version__, notifiers=[each.name for each in self._notifiers]
-        )
+        self._metrics = Metrics(self.plan, version=__version__, notifiers=names_of(self._notifiers))
         self._announcing = Announcing(config, self.plan, clock, self._metrics, self._pinger)
         self._purse = Purse(config, clock)
         self._hub = Hub(Shapes(self.plan.vantage, config.web.external_url), clock.now)
@@ -164,6 +164,7 @@ class Daemon:
         outbox = SqlOutbox(database, self.plan.vantage)
         self._announcing.open(database, store, outbox, self._lasting)
         try:
+            await adopt_lanes(database, self.plan.vantage, [each.name for each in self._notifiers])
             self.engine = await recall(store, self.plan, self.config.policy(), self._clock)
             await self._purse.recall(store)
             await self._announcing.recall()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from monitor.clock import Clock
 from monitor.core.incident import Event, EventType, Reason
-from monitor.delivery import Delivered, Delivery, DeliverySink, GiveUp, Result
+from monitor.delivery import Delivered, Delivery, DeliverySink, GiveUp, Result, notifier_of
 from monitor.pipeline import Audience, Change, Posting
 
 MARK = "undelivered"
@@ -53,18 +53,18 @@ class DeadLetters:
     def _announce(self, delivery: Delivery, reason: str) -> None:
         now, name = self._clock.now(), delivery.notifier
         event = Event(
-            id=f"{self._vantage}-{MARK}-{name}-{now:%Y%m%d}",
+            id=f"{self._vantage}-{MARK}-{name.replace('/', '-')}-{now:%Y%m%d}",
             type=EventType.MISCONFIGURED,
             at=now,
             vantage=self._vantage,
             summary=f"Events do not reach {name}: {delivery.type} was given up",
             reason=Reason.DELIVERY_FAILED,
-            subject=f"notifier/{name}",
+            subject=f"notifier/{notifier_of(name)}",
             detail=(
                 f"It failed with: {reason}. Check first the receiver and its settings; "
-                f"`claude-uptime deliveries list --state dead --notifier {name}` shows what is "
-                "missing, `deliveries retry` sends it again."
+                f"`claude-uptime deliveries list --state dead --notifier {notifier_of(name)}` "
+                "shows what is missing, `deliveries retry` sends it again."
             ),
         )
-        envelopes = self._audience.envelopes(event)
+        envelopes = tuple(each for each in self._audience.envelopes(event) if each.notifier != name)
         self._change(Change(postings=(Posting(event=event, envelopes=envelopes),)))

@@ -29,7 +29,7 @@ from monitor.core.incident import (
     event_id,
 )
 from monitor.core.outcome import Depth, Outcome
-from monitor.delivery import Delivered, Delivery, Notifier, Result, Retry
+from monitor.delivery import Delivered, Delivery, Notifier, Result, Retry, notifier_of
 from monitor.probes import LookupThreads
 from monitor.refusal import Refusal
 from monitor.spec import format_duration
@@ -129,11 +129,13 @@ async def try_notifiers(
     """
     lookups = LookupThreads(max(1, len(chosen)))
     try:
-        senders = {each.name: each for each in notifiers(config, clock, lookups)}
+        senders = notifiers(config, clock, lookups)
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(_try(one, senders[one[1].name], config, events, clock))
+                group.create_task(_try(one, sender, config, events, clock))
                 for one in chosen
+                for sender in senders
+                if notifier_of(sender.name) == one[1].name
             ]
     except ValueError as error:
         raise TrialError(str(error)) from None
@@ -163,14 +165,14 @@ async def _try(
             event_id=event.id,
             type=event.type.value,
             incident_id=event.incident.id if event.incident else None,
-            notifier=spec.name,
+            notifier=sender.name,
             body=body,
             attempts=0,
             created_at=event.at,
             arrived=earlier,
         )
         result = await _send(sender, delivery, clock)
-        trials.append(Trial(notifier=spec.name, kind=kind.name, type=event.type, result=result))
+        trials.append(Trial(notifier=sender.name, kind=kind.name, type=event.type, result=result))
         if not isinstance(result, Delivered):
             break
         arrived.append(body)

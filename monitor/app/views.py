@@ -9,7 +9,7 @@ from datetime import datetime
 from monitor.clock import Clock
 from monitor.core.effects import StatusView
 from monitor.core.heartbeat import Signs
-from monitor.delivery import Notifier
+from monitor.delivery import Notifier, notifier_of
 from monitor.metrics.feed import Metrics
 from monitor.metrics.labels import Backlog
 from monitor.scheduler import Pulse
@@ -83,7 +83,7 @@ class Vitals:
         self._punctuality = punctuality
         self._store = store
         self._outbox = outbox
-        self._names = tuple(each.name for each in notifiers)
+        self._names = tuple(dict.fromkeys(notifier_of(each.name) for each in notifiers))
         self._waiting: dict[str, tuple[int, datetime | None]] = {}
         self.serving = False
 

@@ -25,7 +25,7 @@ from monitor.core.incident import EventType, Incident, State
 from monitor.core.observation import Observation
 from monitor.core.outcome import Verdict
 from monitor.core.plan import Plan
-from monitor.delivery import Delivery, Result
+from monitor.delivery import Delivery, Result, notifier_of
 from monitor.metrics.export import Exported
 from monitor.metrics.instruments import Instruments
 from monitor.metrics.labels import (
@@ -129,8 +129,9 @@ class Metrics:
 
     def delivered(self, delivery: Delivery, result: Result) -> None:
         """One attempt at `delivery` ended."""
-        if delivery.notifier in self._notifiers:
-            self._of.deliveries.labels(delivery.notifier, result_of(result)).inc()
+        name = notifier_of(delivery.notifier)
+        if name in self._notifiers:
+            self._of.deliveries.labels(name, result_of(result)).inc()
 
     def heartbeat(self, result: str) -> None:
         """A heartbeat was `sent`, `failed` or `withheld`."""

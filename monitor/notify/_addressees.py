@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from monitor.core.incident import Event, EventType, Incident, Reason
+from monitor.delivery import lane_of
 from monitor.notify._base import AnyKind, NotifierSpec, Wording
 from monitor.notify._routing import NEVER, due, meant_for, reminder_slot
 from monitor.pipeline import Envelope, LastTold, Posting
@@ -25,24 +26,29 @@ class Addressees:
         notifiers: Iterable[tuple[AnyKind, NotifierSpec]],
         wording: Wording,
         quiet: Quiet = lambda _incident, _at: False,
+        salt: bytes = b"",
     ) -> None:
-        """`notifiers` are all of the config; the disabled ones are left out here."""
+        """`notifiers` are all of the config; the disabled ones are left out. `salt`: for places."""
         self._enabled = tuple(
-            (kind, spec) for kind, spec in notifiers if kind.disabled(spec) is None
+            (kind, spec, tuple(lane_of(spec.name, place) for place in kind.places(spec, salt)))
+            for kind, spec in notifiers
+            if kind.disabled(spec) is None
         )
         self._wording = wording
         self._quiet = quiet
 
     def envelopes(self, event: Event) -> tuple[Envelope, ...]:
-        """One envelope for each notifier that has a word for it and may have to hear it.
+        """One envelope for each place of each notifier that has a word for it and may hear it.
 
-        In the order of the config. A notifier is not told that nothing reaches it.
+        In the order of the config. A notifier with one place is not told that nothing reaches it;
+        of several the others are.
         """
         quiet = event.incident is not None and self._quiet(event.incident, event.at)
         return tuple(
-            Envelope(notifier=spec.name, body=body, told=meant)
-            for kind, spec in self._enabled
-            if event.subject != f"notifier/{spec.name}"
+            Envelope(notifier=lane, body=body, told=meant)
+            for kind, spec, lanes in self._enabled
+            for lane in lanes
+            if (event.subject != f"notifier/{spec.name}" or len(lanes) > 1)
             and (meant := meant_for(spec.route, event, quiet=quiet)) is not None
             and (body := kind.envelope(spec, event, self._wording))
         )
@@ -54,13 +60,15 @@ class Addressees:
 
         Args:
             incident: its version of now.
-            told: by notifier, the last delivery of it; absent where there is none.
+            told: by notifier and place, the last delivery of it; absent where there is none. One to
+                a notifier without a place counts for all of its places.
             now: wall time.
             describe: makes the sentence.
         """
         quiet = self._quiet(incident, now)
-        for kind, spec in self._enabled:
-            last = told.get(spec.name, NEVER)
+        every = [(kind, spec, lane) for kind, spec, lanes in self._enabled for lane in lanes]
+        for kind, spec, lane in every:
+            last = told.get(lane) or told.get(spec.name, NEVER)
             what = due(spec.route, incident, last, now, quiet=quiet)
             if what is None:
                 continue
@@ -75,7 +83,7 @@ class Addressees:
             )
             body = kind.envelope(spec, event, self._wording)
             if body:
-                envelope = Envelope(notifier=spec.name, body=body, told=last.told)
+                envelope = Envelope(notifier=lane, body=body, told=last.told)
                 yield Posting(event=event, envelopes=(envelope,), optional=True)
 
 

@@ -60,6 +60,7 @@ class NotifierContext:
         proxy: URL of the egress proxy, which may hold a password; None goes direct.
         ca_file: PEM file of authorities to trust besides the system's; None adds none.
         executor: threads for name look-ups; None takes the loop's own, which probes may share.
+        place: which of the notifier's places the sender is for; empty where it has one.
     """
 
     clock: Clock
@@ -67,6 +68,7 @@ class NotifierContext:
     proxy: Secret | None = None
     ca_file: str | None = None
     executor: Executor | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,11 @@ class Refresher(Protocol):
 S = TypeVar("S", bound=NotifierSpec)
 
 
+def one_place(spec: S, _salt: bytes) -> Mapping[str, S]:
+    """A notifier with one place, which needs no name."""
+    return {"": spec}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifierKind(Generic[S]):
     """One kind of notifier.
@@ -117,6 +124,8 @@ class NotifierKind(Generic[S]):
         disabled: (spec) to why it sends nothing, in one sentence; None when it sends.
         envelope: (spec, event, wording) to the bytes to send, the same at every retry; None when
             the kind has no word for such an event. It holds no secret: it is stored. Pure.
+        places: (spec, salt) to the places that are told each by itself: the spec of each, by an id
+            that is the same at every start and in every order, and holds no secret.
     """
 
     name: str
@@ -124,6 +133,7 @@ class NotifierKind(Generic[S]):
     build: Callable[[S, NotifierContext], Notifier]
     disabled: Callable[[S], str | None]
     envelope: Callable[[S, Event, Wording], bytes | None]
+    places: Callable[[S, bytes], Mapping[str, S]] = one_place
 
 
 AnyKind = NotifierKind[Any]

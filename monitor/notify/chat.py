@@ -1,7 +1,7 @@
 """Chat, mail and push, through apprise: Slack, Teams, Discord, ntfy, mail and a hundred others.
 
-Each URL is one place to tell; a retry tells only those that have not been told. The library is
-loaded when a notifier with a URL is configured, and not before.
+Each URL is one place to tell, with a queue of its own: one that takes nothing holds up no other.
+The library is loaded when a notifier with a URL is configured, and not before.
 
 Messages are plain text, with nothing in it that a service could take for a mention, a link or
 formatting: see `_words.plain`. The one link is ours.
@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import hashlib
 import importlib
 import json
 import logging
@@ -32,7 +33,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import override
 
 from monitor.core.incident import Event, EventType, SeverityLevel
-from monitor.delivery import Delivered, Delivery, Result, Retry
+from monitor.delivery import Delivered, Delivery, Result, Retry, lane_of
 from monitor.notify._base import (
     NotifierContext,
     NotifierKind,
@@ -44,6 +45,7 @@ from monitor.notify._words import words
 from monitor.spec import Duration, Secret, format_duration
 
 URLS_MAX = 16
+SERVICE_CHARS_MAX = 24
 REMEMBERED_MAX = 256
 """For so many events it is known which places have been told."""
 
@@ -123,7 +125,7 @@ class ChatSpec(NotifierSpec):
 
     Empty ones are left out; with none left the notifier is disabled."""
     timeout: Duration = Field(default=20.0, gt=0, le=25)
-    """How long one attempt may take, for all places together; at most 25s."""
+    """How long one attempt at one place may take, at most 25s."""
 
     @property
     def places(self) -> tuple[Secret, ...]:
@@ -170,7 +172,7 @@ class ChatNotifier:
 
     def __init__(self, spec: ChatSpec, context: NotifierContext) -> None:
         """The places are made now; nothing is sent."""
-        self._name = spec.name
+        self._name = lane_of(spec.name, context.place)
         self._timeout = spec.timeout
         self._clock = context.clock
         library, self._status = _library()
@@ -190,7 +192,7 @@ class ChatNotifier:
 
     @property
     def name(self) -> str:
-        """Its name in the config."""
+        """Its name in the config, with its place."""
         return self._name
 
     async def send(self, delivery: Delivery) -> Result:
@@ -265,6 +267,30 @@ def _place_name(number: int, place: Any) -> str:
     return f"urls[{number}] {place[0].service_name}"
 
 
+# ---------------------------------------------------------------- places
+
+
+def places(spec: ChatSpec, salt: bytes) -> dict[str, ChatSpec]:
+    """Each URL by itself; one that is written twice is one place."""
+    return {_place_id(url, salt): spec.model_copy(update={"urls": (url,)}) for url in spec.places}
+
+
+@functools.lru_cache(maxsize=4 * URLS_MAX)
+def _place_id(url: Secret, salt: bytes) -> str:
+    """The service and a hash, as `slack-3f9a21c4`.
+
+    A URL may hold a password that could be guessed, so the hash is slow and short.
+    """
+    service = re.sub(r"[^a-z0-9]+", "-", str(_service(url).service_name).lower()).strip("-")
+    digest = hashlib.scrypt(url.reveal().encode(), salt=salt, n=2**14, r=8, p=1, dklen=4)
+    return f"{service[:SERVICE_CHARS_MAX]}-{digest.hex()}"
+
+
 KIND = NotifierKind(
-    name="chat", spec=ChatSpec, build=ChatNotifier, disabled=disabled, envelope=envelope
+    name="chat",
+    spec=ChatSpec,
+    build=ChatNotifier,
+    disabled=disabled,
+    envelope=envelope,
+    places=places,
 )

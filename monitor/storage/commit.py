@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.effects import Rejudged
 from monitor.core.incident import EventType
+from monitor.delivery import notifier_of
 from monitor.pipeline import Posting, Told
 from monitor.storage.batch import Batch
 from monitor.storage.database import Database, insert_new, insert_or_replace
@@ -94,7 +95,7 @@ async def _post(connection: AsyncConnection, vantage: str, posting: Posting) -> 
     meant = [
         envelope
         for envelope in posting.envelopes
-        if envelope.told in (Told.WHATEVER, told.get(envelope.notifier, Told.NOTHING))
+        if envelope.told in (Told.WHATEVER, _last(told, envelope.notifier))
     ]
     if meant or not posting.optional:
         await _write(connection, _INSERT_EVENT, [event_values(posting.event)])
@@ -108,6 +109,11 @@ async def _told(connection: AsyncConnection, vantage: str, posting: Posting) -> 
         return {}
     rows = await connection.execute(last_of_lines(vantage, [incident.id]))
     return {row["notifier"]: told_by(row["type"]) for row in rows.mappings()}
+
+
+def _last(told: Mapping[str, Told], lane: str) -> Told:
+    """What a place was last told; what went to its notifier before it had places counts too."""
+    return told.get(lane) or told.get(notifier_of(lane), Told.NOTHING)
 
 
 def last_of_lines(vantage: str, lines: Sequence[str]) -> Select[*tuple[Any, ...]]:

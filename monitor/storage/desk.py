@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.refusal import Refusal
 from monitor.storage.database import Database
-from monitor.storage.outbox import ERROR_CHARS_MAX
+from monitor.storage.outbox import ERROR_CHARS_MAX, of_notifier
 from monitor.storage.rows import DEAD, DELIVERED, DISCARDED, PENDING, storable
 from monitor.storage.tables import deliveries
 
@@ -80,9 +80,7 @@ class Desk:
         done: list[int] = []
         skipped: list[int] = []
         async with self._database.writing(durable=True) as connection:
-            rows = await self._rows(
-                connection, deliveries.c.notifier == notifier, deliveries.c.state == DEAD
-            )
+            rows = await self._rows(connection, of_notifier(notifier), deliveries.c.state == DEAD)
             for row in rows:
                 if _hindered(row, await self._from(connection, row), now) is None:
                     done.append(row["id"])

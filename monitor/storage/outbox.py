@@ -173,11 +173,15 @@ class SqlOutbox:
         )
 
     async def pending(self, notifier: str) -> Backlog:
-        """How many deliveries wait for `notifier`, and when the oldest was decided."""
+        """How many deliveries wait at all places of `notifier`; when the oldest was decided."""
         (row,) = await self._database.rows(
             select(
                 func.count().label("waiting"), func.min(deliveries.c.created_at).label("oldest")
-            ).where(*self._waiting(notifier))
+            ).where(
+                deliveries.c.vantage == self._vantage,
+                of_notifier(notifier),
+                deliveries.c.state == PENDING,
+            )
         )
         return Backlog(row["waiting"], row["oldest"])
 
@@ -201,7 +205,9 @@ class SqlOutbox:
     ) -> list[DeliveryRecord]:
         """The last `limit` deliveries that fit what is given, newest first."""
         question = select(*_RECORD).where(deliveries.c.vantage == self._vantage)
-        wanted = {"notifier": notifier, "state": state, "incident_id": incident_id, "id": number}
+        if notifier is not None:
+            question = question.where(of_notifier(notifier))
+        wanted = {"state": state, "incident_id": incident_id, "id": number}
         for name, value in wanted.items():
             if value is not None:
                 question = question.where(deliveries.c[name] == value)
@@ -228,6 +234,12 @@ class SqlOutbox:
         """Whether exactly one row was changed."""
         async with self._database.writing() as connection:
             return bool((await connection.execute(statement)).rowcount == 1)
+
+
+def of_notifier(name: str) -> ColumnElement[bool]:
+    """Deliveries to `name`: to one place (`team/slack-3f9a21c4`), or to all of a notifier's."""
+    below = deliveries.c.notifier.startswith(f"{name}/", autoescape=True)
+    return or_(deliveries.c.notifier == name, below)
 
 
 def _free(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

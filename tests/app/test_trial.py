@@ -15,7 +15,7 @@ from monitor.clock import SystemClock, VirtualClock
 from monitor.config.load import from_text
 from monitor.config.schema import Config
 from monitor.core.incident import EventType, SeverityLevel
-from monitor.delivery import Delivered, Delivery, Result, Retry
+from monitor.delivery import Delivered, Delivery, Result, Retry, notifier_of
 from tests.factories import NOON
 from tests.fakes.notifier import FakeNotifier
 from tests.fakes.receiver import receiving, status
@@ -108,7 +108,7 @@ async def test_every_kind_gets_its_pair_and_what_became_of_it_is_told() -> None:
             {"name": "chat", "kind": "chat", "urls": f"json{url.removeprefix('http')}"},
         )
         found = await trials(config)
-    assert [(name, kind) for name, kind, _ in found] == [
+    assert [(notifier_of(name), kind) for name, kind, _ in found] == [
         (name, kind)
         for name in ("oncall", *kinds[1:])
         for kind in ("incident.opened", "incident.closed")

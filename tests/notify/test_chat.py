@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -289,3 +290,32 @@ def test_a_proxy_that_apprise_will_not_use_is_said_at_the_start() -> None:
     assert [(each["event"], each["notifier"]) for each in logs] == [
         ("chat.egress_not_used", "team")
     ]
+
+
+# ---------------------------------------------------------------- places
+
+
+def test_each_url_is_a_place_whose_id_shows_nothing_and_stays() -> None:
+    one, other = f"json://127.0.0.1/{TOKEN}", f"ntfy://ntfy.example.com/{TOKEN}"
+    found = KIND.places(a_spec(one, other, one), b"salt")
+    assert [part.places for part in found.values()] == [(Secret(one),), (Secret(other),)]
+    ids = [re.sub(r"[0-9a-f]{8}$", "HASH", place) for place in found]
+    assert ids == ["json-HASH", "ntfy-HASH"]
+    assert list(KIND.places(a_spec(other, one), b"salt")) == list(found)[::-1]
+    assert set(KIND.places(a_spec(one, other), b"other salt")).isdisjoint(found)
+    assert TOKEN not in "".join(found)
+
+
+async def test_a_place_that_is_dead_leaves_the_others_their_messages() -> None:
+    """Each has a queue of its own at the outbox: see `tests/storage/test_lanes.py`."""
+    async with receiving(status(200), status(200)) as up, receiving(*[status(500)] * 2) as down:
+        spec = a_spec(*(f"json://127.0.0.1:{each.url.port}/" for each in (down, up)))
+        senders = [
+            KIND.build(part, a_context(place=place))
+            for place, part in KIND.places(spec, b"salt").items()
+        ]
+        for kind in (EventType.OPENED, EventType.CLOSED):
+            results = [await each.send(parcel(KIND, spec, an_event(kind))) for each in senders]
+            assert [type(result) for result in results] == [Retry, Delivered]
+    assert len(up.got) == 2
+    assert {each.name.partition("/")[0] for each in senders} == {"team"}
