@@ -6,15 +6,14 @@ asked both ways.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from monitor.simulation import messages
 from monitor.simulation._fault import Parameters, Strike, coded_error, spoken
 from monitor.simulation.endpoints import Service, locate
 from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
-
-PING_SECONDS = 15.0
-"""How often a stream that has nothing to say sends a ping."""
+from monitor.simulation.messages import PING_SECONDS
 
 SILENCE_SECONDS_MAX = 900.0
 """How long pings go on: the longest hang that users saw."""
@@ -29,6 +28,7 @@ _FIRST_TOKEN_SECONDS = 30.0
 _GAP_SECONDS = 30.0
 _GARBAGE = b"\x00\xff\xfe\x1b[2J<html>\r\rdata\n:\n\nevent: message_start\ndata: {]\n\n" * 3
 _SLOW_SECONDS = 20.0
+_THINKING_SECONDS = 35.0
 
 
 def broken(transport: Transport) -> Strike:
@@ -172,6 +172,23 @@ def slow_first_token(
     if locate(request.host, request.bare_path).service is Service.MESSAGES:
         return replace(answer, delay=answer.delay + seconds)
     return answer
+
+
+def long_thinking(request: SimRequest, answer: SimResponse, parameters: Parameters) -> SimResponse:
+    """A model thinks long and unseen: a block of thinking, and in it nothing but pings."""
+    seconds = parameters.delay or _THINKING_SECONDS
+    if not _is_stream(answer):
+        whole = locate(request.host, request.bare_path).service is Service.MESSAGES
+        return replace(answer, delay=answer.delay + seconds) if whole else answer
+    events = messages.with_thinking(messages.split(answer.body))
+    first = next(n for n, event in enumerate(events) if b"content_block_start" in event) + 1
+    pings = max(0, math.ceil(seconds / PING_SECONDS) - 1)
+    events[first:first] = [messages.PING] * pings
+    begin = len(b"".join(events[:first]))
+    size = len(messages.PING)
+    waits = tuple((begin + place * size, PING_SECONDS) for place in range(pings))
+    last = (len(b"".join(events[: first + pings])), seconds - pings * PING_SECONDS)
+    return replace(answer, body=b"".join(events), gaps=(*waits, last))
 
 
 def slow(_: SimRequest, answer: SimResponse, parameters: Parameters) -> SimResponse:

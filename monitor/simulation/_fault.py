@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from monitor.core.claude_api import ERROR_CODES
+from monitor.core.claude_api import ERROR_CODES, STOP_REASONS
 from monitor.simulation._fields import Closed, Word
 from monitor.simulation.endpoints import API_SERVICES, locate
 from monitor.simulation.exchange import SimRequest, SimResponse
@@ -53,6 +53,12 @@ class Parameters(Closed):
     """Whether a challenge carries its `cf-mitigated` header."""
     code: Annotated[str, Word("error code", ERROR_CODES)] | None = None
     """The `error.details.error_code` of an error."""
+    stop_reason: Annotated[str, Word("stop_reason", sorted(STOP_REASONS))] | None = None
+    """Why a message stops."""
+    category: (
+        Literal["cyber", "bio", "frontier_llm", "reasoning_extraction", "general_harms"] | None
+    ) = None
+    """What a refusal says that the request was taken for."""
     document: Literal["html", "json"] | None = None
     """The form of Cloudflare's error; as the request accepts, when not given."""
 

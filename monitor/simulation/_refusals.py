@@ -7,8 +7,9 @@ been quoted by nobody: only its type, status and code are known, from the vendor
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from monitor.core.claude_api import ERROR_CODES
 from monitor.simulation import messages
@@ -77,19 +78,27 @@ def _model_404(request: SimRequest, healthy: SimResponse, _: Parameters) -> SimR
     return api_error(healthy, 404, "not_found_error", f"model: {request.model or 'unknown'}")
 
 
-def _refusal_200(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
-    """The model refuses: a healthy answer to a question that it takes for another."""
-    if healthy.header("content-type") == messages.EVENT_STREAM:
-        opening = messages.split(healthy.body)[0].partition(b"data: ")[2]
-        body, gaps = messages.stream(messages.refusal(json.loads(opening)["message"]))
-        return replace(healthy, body=body, gaps=gaps)
-    try:
-        document = json.loads(healthy.body)
-    except ValueError:
-        return healthy
-    if not isinstance(document, dict) or document.get("type") != "message":
-        return healthy
-    return replace(healthy, body=messages.document_bytes(messages.refusal(document)))
+def _rewritten(change: Callable[[dict[str, Any], Parameters], dict[str, Any]]) -> Strike:
+    """A good message that `change` makes another of; what is no message is left alone."""
+
+    def strike(_: SimRequest, healthy: SimResponse, parameters: Parameters) -> SimResponse:
+        if healthy.header("content-type") == messages.EVENT_STREAM:
+            document = messages.document_of(healthy.body)
+            body, gaps = messages.stream(change(document, parameters))
+            return replace(healthy, body=body, gaps=gaps)
+        try:
+            document = json.loads(healthy.body)
+        except ValueError:
+            return healthy
+        if not isinstance(document, dict) or document.get("type") != "message":
+            return healthy
+        return replace(healthy, body=messages.document_bytes(change(document, parameters)))
+
+    return strike
+
+
+def _stopping(document: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
+    return {**document, "stop_reason": parameters.stop_reason}
 
 
 _SAYS = frozenset({"message"})
@@ -186,7 +195,23 @@ REFUSALS: Mapping[str, FaultKind] = {
         does="413 request_too_large",
     ),
     "refusal": FaultKind(
-        strike=_refusal_200, does="a good message with stop_reason refusal and no content"
+        strike=_rewritten(lambda document, told: messages.refusal(document, told.category)),
+        does="a good message with stop_reason refusal, stop_details and no content",
+        takes=frozenset({"category"}),
+    ),
+    "stop_reason": FaultKind(
+        strike=_rewritten(_stopping),
+        does="a good message that stops for another reason (`stop_reason`)",
+        takes=frozenset({"stop_reason"}),
+        needs=frozenset({"stop_reason"}),
+    ),
+    "thinking_cut": FaultKind(
+        strike=_rewritten(lambda document, _: messages.cut_in_thinking(document)),
+        does="a message that max_tokens cuts inside its thinking, without its signature",
+    ),
+    "thinking_redacted": FaultKind(
+        strike=_rewritten(lambda document, _: messages.redacted(document)),
+        does="a good message whose thinking is redacted: a block without any delta",
     ),
 }
 """Faults that the API itself answers."""

@@ -155,6 +155,12 @@ _BROKEN: Mapping[str, FaultKind] = {
         takes=frozenset({"delay"}),
         adds=True,
     ),
+    "long_thinking": FaultKind(
+        strike=_broken.long_thinking,
+        does="a model thinks long (35 s): a block of thinking with nothing but pings in it",
+        takes=frozenset({"delay"}),
+        adds=True,
+    ),
     "slow": FaultKind(
         strike=_broken.slow,
         does="any answer begins so much later (20 s)",

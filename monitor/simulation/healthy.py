@@ -11,21 +11,25 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import parse_qs
 
+from monitor.core.claude_api import API_VERSIONS, LIFECYCLES
 from monitor.simulation import messages
 from monitor.simulation._fault import HTML, JSON, TEXT, api_error_body
+from monitor.simulation._requests import RefusedRequestError, question, refuse, refuse_model
 from monitor.simulation.endpoints import Endpoint, Service
 from monitor.simulation.exchange import SimRequest, SimResponse
-from monitor.simulation.models import MODELS, known_model, model_document, page_document
-
-MESSAGE_BYTES_MAX = 32 * 1024 * 1024
-"""Longest body that the API takes."""
+from monitor.simulation.models import (
+    ALIASES,
+    CATALOGUE,
+    LISTED_BY_DEFAULT,
+    Page,
+    model_document,
+    page_document,
+)
 
 _HELLO = b'{"message": "hello"}'
-_SAMPLING = ("temperature", "top_p", "top_k")
-_THINKING = {"enabled": True, "adaptive": True, "disabled": False}
 _CODE_VERSION = "2.1.119"
 _DESKTOP_VERSION = "1.4.758"
 _DESKTOP_HASH = "5d2f1c0e9b8a7d6c5b4a39281706f5e4d3c2b1a0"
@@ -56,23 +60,23 @@ class Scene:
     key_valid: bool | None
 
 
-class _RefusedError(Exception):
-    """A request that the API does not take."""
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.kind = kind
-        self.message = message
-
-
 def answer(scene: Scene) -> SimResponse:
     """The healthy answer to `scene`, with the headers of its content only."""
     if scene.endpoint.service in _API:
         return _api_answer(scene)
+    if scene.endpoint.component == "api" and scene.endpoint.service is Service.OTHER:
+        return _beside_the_api(scene)
     if scene.request.method not in ("GET", "HEAD"):
         return SimResponse(status=405, headers=(("allow", "GET, HEAD"),))
     return _PLAIN[scene.endpoint.service](scene)
+
+
+def _beside_the_api(scene: Scene) -> SimResponse:
+    """A path of the API's host that nothing here answers: an error in the API's form."""
+    if scene.request.bare_path == "/":
+        return SimResponse(status=405, headers=(("allow", "POST"),))
+    body = api_error_body("not_found_error", "Not Found", scene.request_id)
+    return SimResponse(status=404, headers=(("content-type", JSON),), body=body)
 
 
 def _content(body: bytes | str, content_type: str) -> SimResponse:
@@ -162,7 +166,7 @@ def _api_answer(scene: Scene) -> SimResponse:
     try:
         _check_key(scene)
         content = _API[scene.endpoint.service](scene)
-    except _RefusedError as refusal:
+    except RefusedRequestError as refusal:
         body = api_error_body(refusal.kind, refusal.message, scene.request_id)
         return SimResponse(status=refusal.status, headers=(("content-type", JSON),), body=body)
     if scene.endpoint.service is Service.MODELS:
@@ -173,39 +177,50 @@ def _api_answer(scene: Scene) -> SimResponse:
 def _check_key(scene: Scene) -> None:
     """Refuse who has no key, a wrong key, or does not say which version of the API it means."""
     if scene.key_valid is None:
-        _refuse("x-api-key header is required", status=401, kind="authentication_error")
+        refuse("x-api-key header is required", status=401, kind="authentication_error")
     if not scene.key_valid:
         bearer = scene.request.header("x-api-key") is None
         text = "Invalid bearer token" if bearer else "invalid x-api-key"
-        _refuse(text, status=401, kind="authentication_error")
-    if not scene.request.header("anthropic-version"):
-        _refuse("anthropic-version: header is required")
-
-
-def _refuse(message: str, *, status: int = 400, kind: str = "invalid_request_error") -> NoReturn:
-    raise _RefusedError(status, kind, message)
-
-
-def _refuse_model(model: str) -> NoReturn:
-    _refuse(f"model: {model}", status=404, kind="not_found_error")
+        refuse(text, status=401, kind="authentication_error")
+    version = scene.request.header("anthropic-version")
+    if not version:
+        refuse("anthropic-version: header is required")
+    if version not in API_VERSIONS:
+        refuse(f'anthropic-version: "{version}" is not a valid version')
 
 
 def _models(scene: Scene) -> SimResponse:
     """The list of models, or one of them."""
     if scene.request.method not in ("GET", "HEAD"):
-        _refuse("Method Not Allowed", status=405)
+        refuse("Method Not Allowed", status=405)
     wanted = scene.request.bare_path.removeprefix("/v1/models").strip("/")
     if wanted:
-        ident = known_model(wanted)
-        if ident is None:
-            _refuse_model(wanted)
+        ident = ALIASES.get(wanted, wanted)
+        if ident not in CATALOGUE:
+            refuse_model(wanted)
         return _content(model_document(ident), JSON)
-    query = parse_qs(scene.request.path.partition("?")[2])
-    after = query.get("after_id", [None])[-1]
-    page = page_document(_limit(query.get("limit", [])), after)
-    if page is None:
-        _refuse(f"after_id: {after} is no model")
-    return _content(page, JSON)
+    page = _page_asked(parse_qs(scene.request.path.partition("?")[2], keep_blank_values=True))
+    document = page_document(page)
+    if document is None:
+        name = "after_id" if page.before is None else "before_id"
+        refuse(f"{name}: {page.after or page.before} is no model")
+    return _content(document, JSON)
+
+
+def _page_asked(query: Mapping[str, Sequence[str]]) -> Page:
+    """Which page of the list `query` asks for."""
+    after, before = (query.get(name, [None])[-1] for name in ("after_id", "before_id"))
+    if after is not None and before is not None:
+        refuse("after_id and before_id cannot be given together")
+    stages = [*query.get("lifecycle", ()), *query.get("lifecycle[]", ())]
+    if len(stages) > len(LIFECYCLES) or not set(stages) <= set(LIFECYCLES):
+        refuse(f"lifecycle: up to {len(LIFECYCLES)} values of {', '.join(LIFECYCLES)}")
+    return Page(
+        limit=_limit(query.get("limit", [])),
+        after=after,
+        before=before,
+        lifecycle=tuple(stages) or LISTED_BY_DEFAULT,
+    )
 
 
 def _limit(given: Sequence[str]) -> int:
@@ -213,85 +228,51 @@ def _limit(given: Sequence[str]) -> int:
     if not given:
         return 20
     if not (given[-1].isdecimal() and 1 <= int(given[-1][:9]) <= 1000):  # noqa: PLR2004  # API's
-        _refuse("limit: Input should be between 1 and 1000")
+        refuse("limit: Input should be between 1 and 1000")
     return int(given[-1])
 
 
-def _asked(scene: Scene, *, needs: tuple[str, ...]) -> dict[str, Any]:
-    """The JSON body of a POST, with what it must have."""
-    if scene.request.method != "POST":
-        _refuse("Method Not Allowed", status=405)
-    if len(scene.request.body) > MESSAGE_BYTES_MAX:
-        _refuse("Request exceeds the maximum size", status=413, kind="request_too_large")
-    body = _json_object(scene.request.body)
-    for name in needs:
-        if name not in body:
-            _refuse(f"{name}: Field required")
-    if known_model(str(body["model"])) is None:
-        _refuse_model(str(body["model"]))
-    if not isinstance(body["messages"], list) or not body["messages"]:
-        _refuse("messages: at least one message is required")
-    return body
-
-
-def _json_object(raw: bytes) -> dict[str, Any]:
-    """`raw` as a JSON object."""
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        _refuse("The request body is not valid JSON")
-    return body
-
-
-def _input_tokens(body: Mapping[str, Any]) -> int:
-    """About what a tokenizer counts: a few for the frame, one for each four characters."""
-    text = json.dumps([body["messages"], body.get("system", "")], ensure_ascii=False)
-    return 5 + len(text) // 8
-
-
 def _count_tokens(scene: Scene) -> SimResponse:
-    body = _asked(scene, needs=("model", "messages"))
-    return _content(json.dumps({"input_tokens": _input_tokens(body)}), JSON)
+    counted = question(scene.request, counts=True)
+    return _content(json.dumps({"input_tokens": counted.input_tokens}), JSON)
 
 
 def _messages(scene: Scene) -> SimResponse:
     """A message, whole or as a stream."""
-    body = _asked(scene, needs=("model", "max_tokens", "messages"))
-    model = known_model(str(body["model"])) or ""
-    if not MODELS[model].samples:
-        for name in _SAMPLING:
-            if name in body:
-                _refuse(f"{name}: not supported on this model")
-    tokens = body["max_tokens"]
-    if not isinstance(tokens, int) or tokens < 1:
-        _refuse("max_tokens: Input should be greater than or equal to 1")
+    asked = question(scene.request, counts=False)
     document = messages.message(
         messages.Asked(
             ident=f"msg_{scene.request_id.removeprefix('req_')}",
-            model=model,
-            input_tokens=_input_tokens(body),
-            cut=tokens == 1,
-            thinks=_thinks(body.get("thinking")),
+            model=asked.model,
+            input_tokens=asked.input_tokens,
+            max_tokens=asked.max_tokens,
+            thinks=asked.thinking_tokens > 0,
+            thinking_tokens=asked.thinking_tokens,
+            shown=asked.shown,
+            stop_sequences=tuple(map(str, asked.body.get("stop_sequences") or ())),
+            tool=_tool(asked.body),
             refused=messages.REFUSAL_MARK.encode() in scene.request.body,
         )
     )
-    if body.get("stream") is True:
-        events, gaps = messages.stream(document)
+    if asked.body.get("stream") is True:
+        events, gaps = messages.stream(
+            document, messages.FIRST_TOKEN_SECONDS + asked.thinking_seconds
+        )
         headers = (("content-type", messages.EVENT_STREAM), ("cache-control", "no-cache"))
         return SimResponse(headers=headers, body=events, gaps=gaps)
-    return _content(messages.document_bytes(document), JSON)
+    whole = _content(messages.document_bytes(document), JSON)
+    return replace(whole, delay=asked.thinking_seconds)
 
 
-def _thinks(asked: Any) -> bool:
-    """Whether thinking is switched on; left alone, a model does not think about a greeting."""
-    if asked is None:
-        return False
-    kind = asked.get("type") if isinstance(asked, dict) else None
-    if not isinstance(kind, str) or kind not in _THINKING:
-        _refuse("thinking.type: Input should be 'adaptive', 'enabled' or 'disabled'")
-    return _THINKING[kind]
+def _tool(body: Mapping[str, Any]) -> str | None:
+    """The tool that the request wants used; None where the model may choose, and chooses none."""
+    choice, tools = body.get("tool_choice"), body.get("tools")
+    if not isinstance(choice, dict) or not isinstance(tools, list) or not tools:
+        return None
+    names = [str(tool.get("name")) for tool in tools if isinstance(tool, dict)]
+    if choice.get("type") == "tool":
+        return str(choice.get("name"))
+    return names[0] if choice.get("type") == "any" and names else None
 
 
 def _ratelimits(scene: Scene) -> tuple[tuple[str, str], ...]:

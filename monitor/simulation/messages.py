@@ -25,11 +25,16 @@ FIRST_TOKEN_SECONDS = 0.25
 LAST_TOKEN_SECONDS = 0.1
 """From the first content to the end."""
 
-_ANSWER = "Hello"
+PING_SECONDS = 15.0
+"""How often a stream that has nothing to say sends a ping."""
+
+_PIECES = ("He", "l", "l", "o")
+"""The answer, token by token."""
+
+_STOPPED = ("stop_reason", "stop_sequence", "stop_details")
 _THOUGHT = "A short greeting will do."
 _SIGNATURE = "c2ltdWxhdGVkIHNpZ25hdHVyZQ=="
-_TOKENS = 4
-_THINKING_TOKENS = 9
+_REDACTED = "c2ltdWxhdGVkIHJlZGFjdGlvbg=="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,49 +45,108 @@ class Asked:
         ident: id of the message.
         model: id of the model.
         input_tokens: how long the prompt is.
+        max_tokens: the longest answer, thinking included; None for long enough.
         cut: only one token is asked for.
-        thinks: thinking is asked for.
+        thinks: the model thinks before it answers.
+        thinking_tokens: how long it thinks then.
+        shown: its thinking is shown, not only signed.
+        stop_sequences: texts at which it stops.
+        tool: the tool that it has to use.
         refused: the model refuses.
     """
 
     ident: str
     model: str
     input_tokens: int
+    max_tokens: int | None = None
     cut: bool = False
     thinks: bool = False
+    thinking_tokens: int = 9
+    shown: bool = True
+    stop_sequences: tuple[str, ...] = ()
+    tool: str | None = None
     refused: bool = False
 
 
 def message(asked: Asked) -> dict[str, Any]:
     """The document that answers `asked`."""
-    thinks = asked.thinks and not asked.cut and not asked.refused
-    blocks: list[dict[str, Any]] = [{"type": "text", "text": _ANSWER}]
-    if thinks:
-        thought = {"type": "thinking", "thinking": _THOUGHT, "signature": _SIGNATURE}
-        blocks = [thought, *blocks]
-    tokens = 1 if asked.cut or asked.refused else _TOKENS + _THINKING_TOKENS * thinks
+    limit = 1 if asked.cut else asked.max_tokens
+    thinking = asked.thinking_tokens if asked.thinks and not asked.refused else 0
+    left = len(_PIECES) if limit is None else limit - thinking
+    blocks: list[dict[str, Any]] = []
+    if thinking and limit != 0:
+        thought = _THOUGHT if asked.shown else ""
+        blocks.append({"type": "thinking", "thinking": thought, "signature": _SIGNATURE})
+    pieces = _PIECES[: max(0, left)]
+    reason, stop = ("end_turn" if left >= len(_PIECES) else "max_tokens"), None
+    if asked.tool is not None and reason == "end_turn":
+        blocks.append({"type": "tool_use", "id": "toolu_01", "name": asked.tool, "input": {}})
+        reason = "tool_use"
+    elif pieces:
+        text, stop = _stopped("".join(pieces), asked.stop_sequences)
+        blocks.append({"type": "text", "text": text})
+        reason = reason if stop is None else "stop_sequence"
+    spent = thinking + len(pieces)
     document = {
         "id": asked.ident,
         "type": "message",
         "role": "assistant",
         "model": asked.model,
         "content": blocks,
-        "stop_reason": "max_tokens" if asked.cut else "end_turn",
-        "stop_sequence": None,
+        "stop_reason": reason,
+        "stop_sequence": stop,
+        "stop_details": None,
         "usage": {
             "input_tokens": asked.input_tokens,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
-            "output_tokens": tokens,
+            "output_tokens": spent if limit is None else min(spent, limit),
+            "output_tokens_details": {
+                "thinking_tokens": thinking if limit is None else min(thinking, limit)
+            },
             "service_tier": "standard",
         },
     }
     return refusal(document) if asked.refused else document
 
 
-def refusal(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The same message, refused: no content, and the reason to stop."""
-    return {**document, "content": [], "stop_reason": "refusal"}
+def _stopped(text: str, sequences: Sequence[str]) -> tuple[str, str | None]:
+    """`text` up to the first of `sequences`, and which one that is."""
+    places = [(text.find(one), one) for one in sequences if one and one in text]
+    if not places:
+        return text, None
+    place, found = min(places)
+    return text[:place], found
+
+
+def refusal(document: Mapping[str, Any], category: str | None = None) -> dict[str, Any]:
+    """The same message, refused before any output: no content, and why."""
+    said = None if category is None else "This request was declined by a safety classifier."
+    usage = {
+        **document["usage"],
+        "output_tokens": 1,
+        "output_tokens_details": {"thinking_tokens": 0},
+    }
+    details = {"type": "refusal", "category": category, "explanation": said}
+    return {
+        **document,
+        "content": [],
+        "stop_reason": "refusal",
+        "stop_details": details,
+        "usage": usage,
+    }
+
+
+def cut_in_thinking(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same message, cut inside of its thinking, which nobody came to sign."""
+    thought = {"type": "thinking", "thinking": "", "signature": ""}
+    return {**document, "content": [thought], "stop_reason": "max_tokens"}
+
+
+def redacted(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same message, its thinking redacted."""
+    rest = [block for block in document["content"] if block["type"] != "thinking"]
+    return {**document, "content": [{"type": "redacted_thinking", "data": _REDACTED}, *rest]}
 
 
 def document_bytes(document: Mapping[str, Any]) -> bytes:
@@ -90,10 +154,31 @@ def document_bytes(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def stream(document: Mapping[str, Any]) -> tuple[bytes, tuple[tuple[int, float], ...]]:
-    """`document` as a stream: its bytes, and the silences of a good day within them."""
+def stream(
+    document: Mapping[str, Any], silence: float = FIRST_TOKEN_SECONDS
+) -> tuple[bytes, tuple[tuple[int, float], ...]]:
+    """`document` as a stream: its bytes, and the silences within them.
+
+    `silence` seconds go by before the first piece of content: so long a model thinks unseen.
+    """
     events = list(_events(document))
-    return b"".join(events), gaps_before_content(events, FIRST_TOKEN_SECONDS, LAST_TOKEN_SECONDS)
+    return b"".join(events), gaps_before_content(events, silence, LAST_TOKEN_SECONDS)
+
+
+def document_of(body: bytes) -> dict[str, Any]:
+    """The document that a good stream of one block of text, thinking or both tells."""
+    events = [json.loads(one.partition(b"data: ")[2]) for one in split(body)]
+    document: dict[str, Any] = dict(events[0]["message"])
+    blocks = [dict(one["content_block"]) for one in events if one["type"] == "content_block_start"]
+    for one in events:
+        if one["type"] == "content_block_delta":
+            blocks[one["index"]].update(
+                {name: text for name, text in one["delta"].items() if name in _GROWING}
+            )
+        elif one["type"] == "message_delta":
+            document.update(one["delta"])
+            document["usage"] = {**document["usage"], **one["usage"]}
+    return {**document, "content": blocks}
 
 
 def gaps_before_content(
@@ -114,6 +199,24 @@ def gaps_before_content(
 def split(body: bytes) -> list[bytes]:
     """The events of a stream, each with the empty line behind it."""
     return [event + b"\n\n" for event in body.split(b"\n\n") if event]
+
+
+def with_thinking(events: Sequence[bytes]) -> list[bytes]:
+    """The events of a stream that begins with a block of thinking, put before what is there."""
+    first = next((n for n, one in enumerate(events) if b"content_block_start" in one), 1)
+    if b'"type":"thinking"' in events[first]:
+        return list(events)
+    thought = {"type": "thinking", "thinking": "", "signature": _SIGNATURE}
+    later = [_shifted(one) for one in events[first:]]
+    return [*events[:first], *(one for one in _block(0, thought) if one != PING), *later]
+
+
+def _shifted(one: bytes) -> bytes:
+    """An event of a stream, its block one place later."""
+    document = json.loads(one.partition(b"data: ")[2])
+    if "index" not in document:
+        return one
+    return event({**document, "index": document["index"] + 1})
 
 
 def event(document: Mapping[str, Any]) -> bytes:
@@ -139,8 +242,15 @@ def _events(document: Mapping[str, Any]) -> Iterator[bytes]:
     yield event(
         {
             "type": "message_delta",
-            "delta": {"stop_reason": document["stop_reason"], "stop_sequence": None},
-            "usage": {"output_tokens": usage["output_tokens"]},
+            "delta": {
+                name: document.get(name)
+                for name in ("stop_reason", "stop_sequence", "stop_details")
+            },
+            "usage": {
+                name: usage[name]
+                for name in ("input_tokens", "output_tokens", "output_tokens_details")
+                if name in usage
+            },
         }
     )
     yield event({"type": "message_stop"})
@@ -148,13 +258,27 @@ def _events(document: Mapping[str, Any]) -> Iterator[bytes]:
 
 def _block(index: int, block: Mapping[str, Any]) -> Iterator[bytes]:
     """The events of one block of content; a ping follows the beginning of the first."""
-    # What a block begins with is itself, empty: its content comes in the deltas.
-    empty = {name: value if name == "type" else "" for name, value in block.items()}
-    yield event({"type": "content_block_start", "index": index, "content_block": empty})
+    yield event({"type": "content_block_start", "index": index, "content_block": _empty(block)})
     if index == 0:
         yield PING
-    for name, value in block.items():
-        if name != "type":
-            delta = {"type": f"{name}_delta", name: value}
-            yield event({"type": "content_block_delta", "index": index, "delta": delta})
+    for delta in _deltas(block):
+        yield event({"type": "content_block_delta", "index": index, "delta": delta})
     yield event({"type": "content_block_stop", "index": index})
+
+
+_GROWING = ("text", "thinking", "signature")
+"""Fields of a block that come in pieces."""
+
+
+def _empty(block: Mapping[str, Any]) -> dict[str, Any]:
+    """What a block begins with: itself, without what comes in pieces. Some come all at once."""
+    return {name: "" if name in _GROWING else value for name, value in block.items()}
+
+
+def _deltas(block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The pieces of a block; what was never written has none."""
+    for name in _GROWING:
+        if block.get(name):
+            yield {"type": f"{name}_delta", name: block[name]}
+    if "input" in block:
+        yield {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}

@@ -155,7 +155,7 @@ class World:
             status=answered.status,
             headers=headers,
             body=answered.body,
-            delay=delay,
+            delay=delay + answered.delay,
             gaps=answered.gaps,
         )
 

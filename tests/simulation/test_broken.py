@@ -6,21 +6,16 @@ from typing import Any
 
 import pytest
 
-from monitor.simulation._broken import (
-    HUGE_BYTES,
-    HUGE_LINE_BYTES,
-    PING_SECONDS,
-    SILENCE_SECONDS_MAX,
-)
+from monitor.simulation._broken import HUGE_BYTES, HUGE_LINE_BYTES, SILENCE_SECONDS_MAX
 from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
 from monitor.simulation.faults import FAULTS
-from monitor.simulation.messages import FIRST_TOKEN_SECONDS, PING
+from monitor.simulation.messages import FIRST_TOKEN_SECONDS, PING, PING_SECONDS, split
 from tests.simulation.worlds import get, noon, post, struck
 
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 MESSAGES = "https://api.anthropic.com/v1/messages"
 ASKED: dict[str, Any] = {
-    "model": "claude-opus-5",
+    "model": "claude-opus-4-8",
     "max_tokens": 16,
     "messages": [{"role": "user", "content": "ping"}],
 }
@@ -210,3 +205,27 @@ def test_without_a_connection_there_is_no_answer(fault: str, transport: Transpor
 
     assert (answer.transport, answer.status, answer.body) == (transport, 0, b"")
     assert not answer.transport.answers
+
+
+@pytest.mark.parametrize("model", ["claude-opus-4-8", "claude-opus-5-5"])
+@pytest.mark.parametrize(("delay", "pings"), [("35s", 2), ("10s", 0), ("30s", 1)])
+def test_long_thinking_is_a_silence_with_pings_in_a_block_that_began(
+    model: str, delay: str, pings: int
+) -> None:
+    request = post(MESSAGES, {**ASKED, "model": model, "max_tokens": 256, "stream": True})
+    long = under(f"long_thinking, delay: {delay}", request)
+    documents = [json.loads(one.partition(b"data: ")[2]) for one in split(long.body)]
+    types = [document["type"] for document in documents]
+    first = types.index("content_block_start")
+
+    assert documents[first]["content_block"]["type"] == "thinking"
+    assert types[first + 1 : first + 1 + pings] == ["ping"] * pings
+    assert types.count("content_block_start") == 2
+    signed = next(one for one in documents if one["type"] == "content_block_delta")
+    assert (signed["index"], signed["delta"]["type"]) == (0, "signature_delta")
+    assert sum(seconds for _offset, seconds in long.gaps) == float(delay[:-1])
+
+
+def test_long_thinking_makes_a_whole_message_late_and_nothing_else() -> None:
+    assert under("long_thinking", WHOLE).delay > 35.0
+    assert under("long_thinking", HELLO).delay < 1.0

@@ -298,6 +298,7 @@ def test_only_what_changes_pace_certificate_or_posts_adds_to_other_faults() -> N
     assert {name for name in adding if not name.startswith("tls_")} == {
         "slow",
         "slow_first_token",
+        "long_thinking",
         "stream_gap",
         "drip",
         "status_late",

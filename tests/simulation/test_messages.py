@@ -30,13 +30,46 @@ PLAIN = Asked(ident="msg_1", model="claude-opus-5", input_tokens=7)
         ),
         (
             Asked(ident="m", model="x", input_tokens=1, cut=True, thinks=True),
-            ["text"],
+            ["thinking"],
             "max_tokens",
             1,
         ),
+        (Asked(ident="m", model="x", input_tokens=1, max_tokens=0), [], "max_tokens", 0),
+        (Asked(ident="m", model="x", input_tokens=1, max_tokens=2), ["text"], "max_tokens", 2),
+        (
+            Asked(ident="m", model="x", input_tokens=1, max_tokens=9, thinks=True),
+            ["thinking"],
+            "max_tokens",
+            9,
+        ),
+        (
+            Asked(ident="m", model="x", input_tokens=1, max_tokens=10, thinks=True),
+            ["thinking", "text"],
+            "max_tokens",
+            10,
+        ),
+        (Asked(ident="m", model="x", input_tokens=1, tool="look"), ["tool_use"], "tool_use", 4),
+        (
+            Asked(ident="m", model="x", input_tokens=1, stop_sequences=("q", "ll")),
+            ["text"],
+            "stop_sequence",
+            4,
+        ),
         (Asked(ident="m", model="x", input_tokens=1, refused=True, thinks=True), [], "refusal", 1),
     ],
-    ids=["plain", "cut", "thinks", "cut before a thought", "refused"],
+    ids=[
+        "plain",
+        "cut",
+        "thinks",
+        "cut in a thought",
+        "none",
+        "two",
+        "only a thought",
+        "a word",
+        "tool",
+        "stopped",
+        "refused",
+    ],
 )
 def test_a_message_follows_from_what_is_asked(
     asked: Asked, blocks: list[str], reason: str, tokens: int

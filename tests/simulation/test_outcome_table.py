@@ -49,9 +49,10 @@ AT_ONCE = 12
 
 TAKES_TIME = {
     *("hang", "hang_after_headers", "unreachable", "slow", "slow_first_token", "drip"),
+    "long_thinking",
     *("stream_hang", "stream_pings", "stream_silent", "stream_gap"),
 }
-PACED = {"slow", "slow_first_token", "drip"}
+PACED = {"long_thinking", "slow", "slow_first_token", "drip"}
 """What depends on how long one waits: of no interest for a control target."""
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -59,19 +60,24 @@ Case = tuple[str, str, str]
 """Fault, what it is told, endpoint."""
 
 
-UNLISTED = {"status_lying", "status_late"} | {
+UNLISTED = {"status_lying", "status_late", "thinking_cut"} | {
     f"gateway_{name}"
     for name in (
         *("key_400", "key_401", "cooldown_429", "overloaded_500", "unreachable_500", "html_200"),
     )
 }
-"""Faults that no probe of the shipped config meets: the status page's, and a gateway's."""
+"""Faults that no probe of the shipped config meets: the status page's, a gateway's, and a cut
+thought, since none of its probes asks for thinking."""
 OF_AN_ORGANIZATION = {
     *("ip_allowlist_403", "key_login_off_403", "usage_limit_400", "organization_disabled_400"),
     "error_code",
 }
 """Faults that strike requests with a key only."""
-SOME = {"refusal", "slow_first_token", *OF_AN_ORGANIZATION}
+SOME = {
+    *("refusal", "slow_first_token", "long_thinking", "stop_reason"),
+    *("thinking_cut", "thinking_redacted"),
+    *OF_AN_ORGANIZATION,
+}
 """Faults that leave some endpoints alone."""
 
 

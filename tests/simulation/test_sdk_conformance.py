@@ -13,15 +13,16 @@ from anthropic import Anthropic
 from typing_extensions import override
 
 from monitor.clock import VirtualClock
+from monitor.core.claude_api import LINES
 from monitor.simulation.messages import REFUSAL_MARK
 from monitor.simulation.models import MODELS, RETIRED
 from monitor.simulation.server import REQUEST_BYTES_MAX, SimulatedClaude
 from tests.simulation.worlds import a_scenario, a_world
 
 LIMIT = 30.0
-HAIKU = "claude-haiku-5-5"
+MODEL = "claude-opus-4-8"
 PROMPT: Any = [{"role": "user", "content": "Say OK."}]
-ASKED: Any = {"model": HAIKU, "max_tokens": 64, "messages": PROMPT}
+ASKED: Any = {"model": MODEL, "max_tokens": 256, "messages": PROMPT}
 
 
 class InstantClock(VirtualClock):
@@ -76,14 +77,14 @@ async def test_it_lists_every_model_over_pages_and_finds_one() -> None:
         models, one = await ask(act)
 
     assert [model.id for model in models] == list(MODELS)
-    assert {model.line for model in models} == {"haiku", "sonnet", "opus"}
-    assert {model.lifecycle for model in models} == {"active"}
+    assert {model.line for model in models} == set(LINES)
+    assert {model.lifecycle for model in models} == {"active", "deprecated"}
     assert (one.id, one.display_name) == ("claude-haiku-4-5-20251001", "Claude Haiku 4.5")
 
 
 async def test_it_counts_tokens() -> None:
     async with served() as ask:
-        counted = await ask(lambda c: c.messages.count_tokens(model=HAIKU, messages=PROMPT))
+        counted = await ask(lambda c: c.messages.count_tokens(model=MODEL, messages=PROMPT))
 
     assert counted.input_tokens > 0
 
@@ -94,9 +95,11 @@ async def test_it_gets_a_message_from_every_model(model: str) -> None:
         message = await ask(lambda c: c.messages.create(**{**ASKED, "model": model}))
 
     assert message.model == model
-    assert [block.type for block in message.content] == ["text"]
+    thinks = MODELS[model].default == "adaptive"
+    assert [block.type for block in message.content] == ["thinking", "text"][not thinks :]
     assert message.stop_reason == "end_turn"
     assert message.usage.output_tokens > 0
+    assert (message.usage.output_tokens_details.thinking_tokens > 0) is thinks
     assert message._request_id.startswith("req_")
 
 
@@ -138,9 +141,18 @@ async def test_a_stream_has_pings_on_the_wire() -> None:
     assert body.endswith(b'data: {"type":"message_stop"}\n\n')
 
 
-@pytest.mark.parametrize("kind", ["enabled", "adaptive"])
-async def test_thinking_that_is_asked_for_is_the_first_block(kind: str) -> None:
-    asked = {**ASKED, "thinking": {"type": kind}}
+@pytest.mark.filterwarnings("ignore:Using Claude:UserWarning")
+@pytest.mark.parametrize(
+    ("model", "thinking"),
+    [
+        ("claude-opus-4-6", {"type": "enabled", "budget_tokens": 1024}),
+        ("claude-opus-5-5", {"type": "adaptive", "display": "summarized"}),
+    ],
+)
+async def test_thinking_that_is_asked_for_is_the_first_block(
+    model: str, thinking: dict[str, Any]
+) -> None:
+    asked = {**ASKED, "model": model, "max_tokens": 2048, "thinking": thinking}
 
     def act(client: Anthropic) -> Any:
         with client.messages.stream(**asked) as events:
@@ -261,7 +273,7 @@ async def test_a_broken_connection_is_a_connection_error(fault: str) -> None:
         ({"model": RETIRED[0]}, anthropic.NotFoundError, f"model: {RETIRED[0]}"),
         ({"extra_body": {"temperature": 0}}, anthropic.BadRequestError, "temperature"),
         ({"extra_body": {"top_p": 0.5}}, anthropic.BadRequestError, "top_p"),
-        ({"max_tokens": 0}, anthropic.BadRequestError, "max_tokens"),
+        ({"max_tokens": -1}, anthropic.BadRequestError, "max_tokens"),
         ({"extra_body": {"thinking": {"type": "deep"}}}, anthropic.BadRequestError, "thinking"),
     ],
     ids=["retired", "temperature", "top_p", "no tokens", "thinking"],
@@ -283,5 +295,5 @@ async def test_a_wrong_key_and_a_huge_request_are_refused_in_health_too() -> Non
     long: Any = [{"role": "user", "content": "x" * REQUEST_BYTES_MAX}]
     async with served() as ask:
         with pytest.raises(anthropic.APIStatusError) as caught:
-            await ask(lambda c: c.messages.create(model=HAIKU, max_tokens=1, messages=long))
+            await ask(lambda c: c.messages.create(model=MODEL, max_tokens=1, messages=long))
     assert caught.value.status_code == 413

@@ -175,7 +175,8 @@ async def test_a_posted_body_arrives_and_a_huge_one_is_refused(
 ) -> None:
     async with served() as (server, _):
         url = server.url(f"https://{API}/v1/messages")
-        body = {"model": "claude-opus-5", "max_tokens": 1, "messages": [{"role": "user"}]}
+        said = [{"role": "user", "content": "ping"}]
+        body = {"model": "claude-opus-5", "max_tokens": 1, "messages": said}
         async with client.post(url, json=body, headers=KEYED) as answer:
             assert (await answer.json())["type"] == "message"
         async with client.post(url, data=io.BytesIO(b" " * (REQUEST_BYTES_MAX + 1))) as answer:
