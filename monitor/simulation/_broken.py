@@ -109,7 +109,8 @@ def stream_pings(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResp
 def stream_silent(_: SimRequest, healthy: SimResponse, __: Parameters) -> SimResponse:
     """A stream begins, says that it is alive, and never comes to its first content."""
     events = _begun(healthy)
-    return _pinging(replace(_streamed(healthy, events[:-1]), gaps=())) if events else healthy
+    first = next((n for n, one in enumerate(events) if b"content_block_delta" in one), len(events))
+    return _pinging(replace(_streamed(healthy, events[:first]), gaps=())) if events else healthy
 
 
 def _pinging(begun: SimResponse) -> SimResponse:
@@ -212,12 +213,18 @@ def _first_part(healthy: SimResponse, size: int, transport: Transport) -> SimRes
 
 
 def _begun(healthy: SimResponse) -> list[bytes]:
-    """The events of a stream up to its first content; none of what is no stream."""
+    """The events of a stream up to its first text; none of what is no stream.
+
+    A stream that is cut within its thinking has no text: it ends at its first piece of anything.
+    """
     if not _is_stream(healthy):
         return []
     events = messages.split(healthy.body)
-    content = (place for place, event in enumerate(events) if b"content_block_delta" in event)
-    return events[: next(content, 0) + 1]
+    for mark in (b'"text_delta"', b"content_block_delta"):
+        found = [place for place, event in enumerate(events) if mark in event]
+        if found:
+            return events[: found[0] + 1]
+    return events[:1]
 
 
 def _streamed(healthy: SimResponse, events: list[bytes]) -> SimResponse:

@@ -24,7 +24,7 @@ BUDGET_TOKENS_MIN = 1024
 EASY_BYTES_MAX = 400
 """Below this length of its messages a question is taken for an easy one."""
 
-THINKING_TOKENS: Final = {"low": 12, "medium": 40, "high": 120, "xhigh": 400, "max": 900}
+THINKING_TOKENS: Final = {"low": 6, "medium": 10, "high": 120, "xhigh": 400, "max": 900}
 """About how long a model thinks about an easy question, by effort."""
 
 THINKING_SECONDS: Final = {"low": 0.4, "medium": 1.0, "high": 2.5, "xhigh": 6.0, "max": 12.0}
@@ -250,7 +250,7 @@ def _thinking(asked: Any, ident: str, model: Model, max_tokens: int | None) -> s
     if kind not in THINKING_TYPES:
         kinds = ", ".join(f"'{kind}'" for kind in THINKING_TYPES)
         refuse(f"thinking.type: Input should be one of {kinds}")
-    if kind not in model.thinking and kind != "disabled":
+    if kind not in model.thinking:
         refuse(_unsupported(kind, ident, model))
     if kind == "enabled":
         budget = asked.get("budget_tokens")

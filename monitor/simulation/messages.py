@@ -28,8 +28,8 @@ LAST_TOKEN_SECONDS = 0.1
 PING_SECONDS = 15.0
 """How often a stream that has nothing to say sends a ping."""
 
-_PIECES = ("He", "l", "l", "o")
-"""The answer, token by token."""
+_PIECES = ("Hello", "", "", "")
+"""The answer, token by token: one word, and what ends a turn unseen."""
 
 _STOPPED = ("stop_reason", "stop_sequence", "stop_details")
 _THOUGHT = "A short greeting will do."
@@ -46,7 +46,7 @@ class Asked:
         model: id of the model.
         input_tokens: how long the prompt is.
         max_tokens: the longest answer, thinking included; None for long enough.
-        cut: only one token is asked for.
+        cut: only one token is asked for, and it is not spent on thinking.
         thinks: the model thinks before it answers.
         thinking_tokens: how long it thinks then.
         shown: its thinking is shown, not only signed.
@@ -71,7 +71,7 @@ class Asked:
 def message(asked: Asked) -> dict[str, Any]:
     """The document that answers `asked`."""
     limit = 1 if asked.cut else asked.max_tokens
-    thinking = asked.thinking_tokens if asked.thinks and not asked.refused else 0
+    thinking = asked.thinking_tokens if asked.thinks and not (asked.refused or asked.cut) else 0
     left = len(_PIECES) if limit is None else limit - thinking
     blocks: list[dict[str, Any]] = []
     if thinking and limit != 0:

@@ -165,8 +165,7 @@ def test_content_is_timed_from_its_first_block_and_text_apart() -> None:
     found = came(parts)
     assert found.first_content == 1.0
     assert found.first_token == next(n for n, part in enumerate(parts) if b"text_delta" in part)
-    # How many of the 13 tokens were thinking is not told.
-    assert (found.output_tokens, found.thinking_tokens, found.per_output_token) == (13, None, None)
+    assert (found.output_tokens, found.thinking_tokens, found.per_output_token) == (13, 9, 0.0)
 
 
 def test_one_token_has_no_next() -> None:

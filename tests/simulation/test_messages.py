@@ -30,7 +30,7 @@ PLAIN = Asked(ident="msg_1", model="claude-opus-5", input_tokens=7)
         ),
         (
             Asked(ident="m", model="x", input_tokens=1, cut=True, thinks=True),
-            ["thinking"],
+            ["text"],
             "max_tokens",
             1,
         ),

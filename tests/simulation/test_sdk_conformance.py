@@ -89,6 +89,7 @@ async def test_it_counts_tokens() -> None:
     assert counted.input_tokens > 0
 
 
+@pytest.mark.filterwarnings("ignore:The model:DeprecationWarning")
 @pytest.mark.parametrize("model", MODELS)
 async def test_it_gets_a_message_from_every_model(model: str) -> None:
     async with served() as ask:
