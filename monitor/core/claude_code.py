@@ -11,7 +11,7 @@ type), `result` the answer or a sentence. The exit code says nothing that the do
 | the model refused, was cut by its limit, or wanted to use a tool in its only turn | good: it answered |
 | a status | judged as an HTTP answer with that status, type, code and message |
 | a failure of connection, name, certificate, proxy or time, by the code in its sentence | a transport error |
-| a stream without events or cut (only where the CLI's retry without a stream is off) | `stream_broken` |
+| a stream without events or cut (where the CLI does not ask again without a stream) | `stream_broken` |
 | another sentence that begins with `API Error`, as of an empty or malformed response | `bad_content`; `unproven` until it was good once |
 | anything else (`Not logged in`); no document; two; fields of other types | our set-up: `client_error` |
 
@@ -70,7 +70,7 @@ _BEHIND = re.compile(r"\.? This is a server-side issue, usually temporary.*$", r
 _CAUSE = re.compile(r"\(([A-Z][A-Z0-9_]{3,60}|StreamTruncated)\)")
 _REQUEST_ID = re.compile(r"\breq_\w{1,60}")
 _FORBIDDEN = "Request not allowed"
-_NO_EVENTS = "Stream ended without"
+_BROKEN_STREAM = ("Stream ended without", "(StreamTruncated)", " mid-response")
 _TIMED_OUT = "Request timed out"
 _API_ERROR = "API Error"
 
@@ -222,7 +222,7 @@ def _failed(said: Mapping[str, Any], *, proxied: bool) -> CliRun:
     if error is not None:
         return CliRun(error=error)
     words = clean(_BEFORE.sub("", sentence), SENTENCE_CHARS_MAX)
-    if _NO_EVENTS in sentence or "(StreamTruncated)" in sentence:
+    if any(words_of_it in sentence for words_of_it in _BROKEN_STREAM):
         return _answered(read(_OK, (), b""), words, name=_STREAM_CHECK)
     if sentence.startswith(_API_ERROR):
         return _answered(read(_OK, (), b""), words)

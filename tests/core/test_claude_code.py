@@ -253,6 +253,8 @@ def test_through_an_egress_proxy_no_connection_is_the_proxy_s(cause: str) -> Non
     "sentence",
     [
         "API Error: Stream ended without receiving any events",
+        "API Error: Connection lost mid-response. The response above may be incomplete.",
+        "API Error: Server error mid-response. The response above may be incomplete.",
         "API Error: Connection to the API was lost (StreamTruncated). This is usually temporary",
     ],
 )

@@ -82,12 +82,13 @@ async def test_a_fault_is_what_it_is_over_http_within_seconds(
 
 
 @pytest.mark.parametrize("fault", ["stream_error", "stream_truncated", "stream_reset"])
-async def test_a_broken_stream_hides_behind_its_second_try_unless_that_is_taken_away(
+async def test_a_broken_stream_may_hide_behind_its_second_try_unless_that_is_taken_away(
     fault: str, part: dict[str, str]
 ) -> None:
     broken = f"fault: {fault}, services: messages"
     found, reason = await outcome(part["claude-code"], broken)
-    assert found is Outcome.OK, reason
+    # Where text has come already it may say so instead.
+    assert found in {Outcome.OK, Outcome.STREAM_BROKEN}, reason
     found, reason = await outcome(
         part["claude-code"], broken, env={"CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1"}
     )
