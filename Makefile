@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo backtest check integration image fix bench bench-detection clean
+.PHONY: help run test demo backtest check integration image fix bench bench-detection drift clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -37,6 +37,9 @@ bench: $(READY) ## measure cost against its targets, into build/bench.json
 
 bench-detection: $(READY) ## how soon, how quiet: the engine, peers and bound in a simulated world (QUICK=1)
 	@$(BIN)/python -m tests.bench.detection $(if $(QUICK),--quick) $(if $(PUBLISH),--publish)
+
+drift: $(READY) ## what the vendor's newest Python SDK says of the API that we do not know yet
+	@$(BIN)/python -m tests.drift
 
 clean: ## remove what was built and cached; data/ stays
 	@rm -rf .venv build dist htmlcov .coverage .coverage.* .*_cache .hypothesis
