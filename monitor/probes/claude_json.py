@@ -164,7 +164,12 @@ def _gateway_refusal(answer: Answer) -> tuple[Check, ...]:
 def _models(spec: ClaudeJsonSpec, content: Mapping[str, Any]) -> tuple[Check, ...]:
     data = content.get("data")
     entries = data if isinstance(data, list) else []
-    checks = [a_check("data", bool(entries), "the list of models is empty or missing")]
+    checks = [a_check("data", isinstance(data, list), "there is no list of models")]
+    if isinstance(data, list) and not entries:
+        # The key was taken and the API answered: a key may be allowed no model at all.
+        checks.append(
+            a_check("models", ok=False, detail="the list of models is empty", counts=False)
+        )
     if entries and spec.model is not None:
         # An alias stands in the list with its date: claude-x as claude-x-20260101.
         ids = [str(entry.get("id")) for entry in entries if isinstance(entry, Mapping)]

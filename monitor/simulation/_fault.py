@@ -19,6 +19,7 @@ from monitor.core.claude_api import ERROR_CODES, STOP_REASONS
 from monitor.simulation._fields import Closed, Word
 from monitor.simulation.endpoints import API_SERVICES, locate
 from monitor.simulation.exchange import SimRequest, SimResponse
+from monitor.simulation.models import ALIASES, MODELS
 from monitor.spec import Duration
 
 HTML = "text/html; charset=UTF-8"
@@ -53,6 +54,8 @@ class Parameters(Closed):
     """Whether a challenge carries its `cf-mitigated` header."""
     code: Annotated[str, Word("error code", ERROR_CODES)] | None = None
     """The `error.details.error_code` of an error."""
+    model: Annotated[str, Word("model", (*MODELS, *ALIASES))] | None = None
+    """The model that `model_retired` retires."""
     stop_reason: Annotated[str, Word("stop_reason", sorted(STOP_REASONS))] | None = None
     """Why a message stops."""
     category: (

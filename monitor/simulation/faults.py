@@ -1,8 +1,8 @@
 """Every fault that a scenario may name.
 
-What the API itself answers stands in `_refusals`, what a gateway before it answers in `_gateway`,
-what others answer in its place in `_edge`, what becomes of the connection, the stream and the pace
-in `_broken`; `_fault` says what a fault is.
+What the API itself answers stands in `_refusals`, its lists of models in `_modellist`, what a
+gateway before it answers in `_gateway`, what others answer in its place in `_edge`, what becomes of
+the connection, the stream and the pace in `_broken`; `_fault` says what a fault is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 from monitor.simulation import _broken, _edge, statusfeed
 from monitor.simulation._fault import FaultKind, Parameters
 from monitor.simulation._gateway import GATEWAY
+from monitor.simulation._modellist import LISTS
 from monitor.simulation._refusals import REFUSALS
 from monitor.simulation.endpoints import STATUS_HOSTS
 from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
@@ -190,6 +191,7 @@ _STATUS_PAGE: Mapping[str, FaultKind] = {
 
 FAULTS: Mapping[str, FaultKind] = {
     **REFUSALS,
+    **LISTS,
     **GATEWAY,
     **_EDGE,
     **_BROKEN,

@@ -8,26 +8,19 @@ server for a browser (the fault `challenge_403` does that).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
-from monitor.core.claude_api import API_VERSIONS, LIFECYCLES
+from monitor.core.claude_api import API_VERSIONS
 from monitor.simulation import messages
 from monitor.simulation._fault import HTML, JSON, TEXT, api_error_body
+from monitor.simulation._modellist import page_of_list
 from monitor.simulation._requests import RefusedRequestError, question, refuse, refuse_model
 from monitor.simulation.endpoints import Endpoint, Service
 from monitor.simulation.exchange import SimRequest, SimResponse
-from monitor.simulation.models import (
-    ALIASES,
-    CATALOGUE,
-    LISTED_BY_DEFAULT,
-    Page,
-    model_document,
-    page_document,
-)
+from monitor.simulation.models import ALIASES, CATALOGUE, LISTING, model_document
 
 _HELLO = b'{"message": "hello"}'
 _CODE_VERSION = "2.1.119"
@@ -199,37 +192,7 @@ def _models(scene: Scene) -> SimResponse:
         if ident not in CATALOGUE:
             refuse_model(wanted)
         return _content(model_document(ident), JSON)
-    page = _page_asked(parse_qs(scene.request.path.partition("?")[2], keep_blank_values=True))
-    document = page_document(page)
-    if document is None:
-        name = "after_id" if page.before is None else "before_id"
-        refuse(f"{name}: {page.after or page.before} is no model")
-    return _content(document, JSON)
-
-
-def _page_asked(query: Mapping[str, Sequence[str]]) -> Page:
-    """Which page of the list `query` asks for."""
-    after, before = (query.get(name, [None])[-1] for name in ("after_id", "before_id"))
-    if after is not None and before is not None:
-        refuse("after_id and before_id cannot be given together")
-    stages = [*query.get("lifecycle", ()), *query.get("lifecycle[]", ())]
-    if len(stages) > len(LIFECYCLES) or not set(stages) <= set(LIFECYCLES):
-        refuse(f"lifecycle: up to {len(LIFECYCLES)} values of {', '.join(LIFECYCLES)}")
-    return Page(
-        limit=_limit(query.get("limit", [])),
-        after=after,
-        before=before,
-        lifecycle=tuple(stages) or LISTED_BY_DEFAULT,
-    )
-
-
-def _limit(given: Sequence[str]) -> int:
-    """`limit` of the query: 1 to 1000, 20 when not given."""
-    if not given:
-        return 20
-    if not (given[-1].isdecimal() and 1 <= int(given[-1][:9]) <= 1000):  # noqa: PLR2004  # API's
-        refuse("limit: Input should be between 1 and 1000")
-    return int(given[-1])
+    return _content(page_of_list(scene.request.path, LISTING), JSON)
 
 
 def _count_tokens(scene: Scene) -> SimResponse:

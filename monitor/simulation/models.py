@@ -7,11 +7,11 @@ autumn 2026; a date of release that nobody states is set between its neighbours'
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from monitor.core.claude_api import EFFORTS, THINKING_TYPES
+from monitor.core.claude_api import EFFORTS, LIFECYCLES, THINKING_TYPES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,10 +284,35 @@ def entry(ident: str, model: Model) -> dict[str, Any]:
     }
 
 
-_ENTRIES: Final = {ident: entry(ident, model) for ident, model in CATALOGUE.items()}
-_TEXTS: Final = {
-    ident: json.dumps(document, separators=(",", ":")) for ident, document in _ENTRIES.items()
-}
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model as a list has it.
+
+    Attributes:
+        lifecycle: stage of its life.
+        text: its JSON.
+    """
+
+    lifecycle: str
+    text: str
+
+
+Listing = Mapping[str, Listed]
+"""A list of models by their ids, in its order."""
+
+
+def listed(entries: Iterable[Mapping[str, Any]]) -> dict[str, Listed]:
+    """The listing of these entries. One without a known stage of life is an active one."""
+    return {
+        str(one["id"]): Listed(
+            str(one.get("lifecycle") or LIFECYCLES[0]), json.dumps(one, separators=(",", ":"))
+        )
+        for one in entries
+    }
+
+
+LISTING: Final[Listing] = listed(entry(ident, model) for ident, model in CATALOGUE.items())
+"""The list of a good day."""
 
 
 def model_document(ident: str) -> str:
@@ -296,7 +321,7 @@ def model_document(ident: str) -> str:
     Raises:
         KeyError: there is none.
     """
-    return _TEXTS[ident]
+    return LISTING[ident].text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,23 +341,23 @@ class Page:
     lifecycle: Sequence[str] = LISTED_BY_DEFAULT
 
 
-def page_document(page: Page) -> str | None:
-    """The JSON of `page`; None where its cursor is no model of the list.
+def page_document(page: Page, listing: Listing = LISTING) -> str | None:
+    """The JSON of `page` of `listing`; None where its cursor is no model of the list.
 
     A page before a model holds those next to it, in the order of the list, and `has_more` says
     whether there are any before them.
     """
-    shown = [ident for ident in CATALOGUE if CATALOGUE[ident].lifecycle in page.lifecycle]
+    shown = [ident for ident, one in listing.items() if one.lifecycle in page.lifecycle]
     cursor = page.after if page.before is None else page.before
     if cursor is not None and cursor not in shown:
         return None
     if page.before is not None:
         rest = shown[: shown.index(page.before)]
-        listed = rest[-page.limit :]
+        part = rest[-page.limit :]
     else:
         rest = shown if page.after is None else shown[shown.index(page.after) + 1 :]
-        listed = rest[: page.limit]
-    more = "true" if len(listed) < len(rest) else "false"
-    ends = [json.dumps(listed[place] if listed else None) for place in (0, -1)]
-    data = ",".join(_TEXTS[ident] for ident in listed)
+        part = rest[: page.limit]
+    more = "true" if len(part) < len(rest) else "false"
+    ends = [json.dumps(part[place] if part else None) for place in (0, -1)]
+    data = ",".join(listing[ident].text for ident in part)
     return f'{{"data":[{data}],"has_more":{more},"first_id":{ends[0]},"last_id":{ends[1]}}}'

@@ -144,6 +144,13 @@ NOT_ON_SOCKETS = {
 }
 """What the plain listener plays as the nearest thing that it can."""
 
+TOLD = {
+    "code": "code: cmek_key_unreachable",
+    "model": "model: claude-haiku-5-5",
+    "stop_reason": "stop_reason: pause_turn",
+}
+"""What a fault is told that cannot do without it."""
+
 
 @pytest.fixture
 def threads() -> Iterator[LookupThreads]:
@@ -171,8 +178,9 @@ async def test_a_fault_is_the_same_over_sockets_and_in_virtual_time(
 ) -> None:
     config = the_config()
     question = asked_of(config, probe)
-    late = ", delay: 40s" if FAULTS[fault].takes & {"delay"} else ""
-    scenario = a_scenario(f"fault: {fault}, hosts: '*'{late}")
+    told = [TOLD[name] for name in sorted(FAULTS[fault].needs)]
+    told += ["delay: 40s"] if "delay" in FAULTS[fault].takes else []
+    scenario = a_scenario(", ".join([f"fault: {fault}", "hosts: '*'", *told]))
     # Ten megabytes take the machine its own time.
     speed = 10.0 if fault == "stream_huge" else SPEED
     clock = ScaledClock(start=scenario.start, speed=speed)

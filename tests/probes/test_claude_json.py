@@ -131,14 +131,21 @@ def models(*names: str) -> dict[str, Any]:
     ("content", "wrong"),
     [
         (models(HAIKU), []),
-        (models(), ["data"]),
+        (models(), []),
         ({}, ["data"]),
         ({"data": {"id": HAIKU}}, ["data"]),
         ([], ["json"]),
     ],
 )
-def test_a_list_of_models_is_not_empty(content: Any, wrong: list[str]) -> None:
+def test_a_list_of_models_is_a_list(content: Any, wrong: list[str]) -> None:
     assert failed(a_spec("models"), a_reply(content)) == wrong
+
+
+def test_an_empty_list_of_models_is_told_and_is_no_failure() -> None:
+    checks = reading(a_spec("models"), a_reply(models())).checks
+
+    told = [(check.detail, check.counts) for check in checks if not check.ok]
+    assert told == [("the list of models is empty", False)]
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,17 @@ _STRUCK: Final = (
     _Struck("usage_limit_400", Outcome.CLIENT_ERROR, at=KEYED),
     _Struck("organization_disabled_400", Outcome.CLIENT_ERROR, at=KEYED),
     *_GATEWAY,
+    *(
+        _Struck(f"models_{name}", Outcome.OK, at=("models",))
+        for name in ("empty", "huge", "endless", "bare", "strange", "changing", "cursor_gone")
+    ),
+    _Struck(
+        "model_retired",
+        Outcome.CLIENT_ERROR,
+        at=KEYED,
+        but=((("models",), Outcome.OK),),
+        told="model: claude-haiku-5-5",
+    ),
     _Struck("refusal", Outcome.OK, at=_ASKS_A_MODEL),
     _Struck("stop_reason", Outcome.OK, at=_ASKS_A_MODEL, told="stop_reason: pause_turn"),
     _Struck("thinking_redacted", Outcome.OK, at=_ASKS_A_MODEL),

@@ -75,7 +75,8 @@ OF_AN_ORGANIZATION = {
 """Faults that strike requests with a key only."""
 SOME = {
     *("refusal", "slow_first_token", "long_thinking", "stop_reason"),
-    *("thinking_cut", "thinking_redacted"),
+    *("thinking_cut", "thinking_redacted", "model_retired"),
+    *(name for name in FAULTS if name.startswith("models_")),
     *OF_AN_ORGANIZATION,
 }
 """Faults that leave some endpoints alone."""
