@@ -97,6 +97,12 @@ def notifiers(config: Config, clock: Clock, lookups: Executor) -> tuple[Notifier
     )
 
 
+def disabled_notifiers(config: Config) -> dict[str, str]:
+    """Why each notifier that sends nothing sends nothing, by name."""
+    why = {spec.name: kind.disabled(spec) for kind, spec in configured(config)}
+    return {name: reason for name, reason in why.items() if reason is not None}
+
+
 def names_of(senders: Sequence[Notifier]) -> list[str]:
     """The notifiers' names, each once, in order."""
     return list(dict.fromkeys(notifier_of(each.name) for each in senders))

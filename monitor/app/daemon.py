@@ -24,6 +24,7 @@ from monitor.app.announcing import Announcing
 from monitor.app.build import (
     bound_probes,
     control_probe,
+    disabled_notifiers,
     names_of,
     notifiers,
     pinger,
@@ -266,6 +267,8 @@ class Daemon:
             self._metrics.reloaded(self._clock.now(), ok=True)
             vitals.serving = True
             self.started.set()
+            for name, reason in disabled_notifiers(self.config).items():
+                log.warning("notifier.disabled", notifier=name, reason=reason)
             log.info("daemon.started", version=__version__, port=self.port, probes=len(asked))
             await stop.wait()
             log.info("daemon.stopping")

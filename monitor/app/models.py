@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -13,18 +14,20 @@ from monitor.core.lifecycle import ModelReport, ModelSource, model_report
 from monitor.core.models import ModelCatalog, ModelInfo
 from monitor.core.plan import Plan, ProbePlan
 from monitor.pipeline import Pipeline, Progress
-from monitor.probes import ModelList, ProbeContext, UnreadableError, ask
-from monitor.probes._claude import ClaudeSpec
+from monitor.probes import (
+    ModelList,
+    ProbeContext,
+    UnreadableError,
+    ask,
+    model_lists,
+    wait_after,
+)
 
 READ_SECONDS = 20.0
 """How long one page may take to answer."""
 
 LIST_SECONDS = 60.0
 """How long one reading of a list may take in all."""
-
-INTERVAL = 3600.0
-RETRY_SECONDS = 300.0
-"""How long a list is left alone after a reading, and after a failed one; the latter doubles."""
 
 log = structlog.get_logger("monitor")
 
@@ -69,6 +72,12 @@ class ModelWatch:
                 await self._read(source)
         return self.report()
 
+    def postpone(self, error: str) -> None:
+        """Whoever waited for `refresh` gave up: the lists that are due failed with `error`."""
+        for source in self.sources:
+            if source.due <= self._clock.monotonic():
+                self._failed(source, error)
+
     def report(self) -> ModelReport:
         """What the lists say, each as it was read last."""
         guessed = {
@@ -91,16 +100,20 @@ class ModelWatch:
         try:
             source.catalog = await self._asked(source.reader)
         except UnreadableError as error:
-            if source.error is None:
-                log.warning("models.unreadable", list=source.name, error=str(error))
-            source.error = str(error)
-            wait = min(INTERVAL, RETRY_SECONDS * 2 ** min(source.failures, 10))
-            source.failures += 1
+            self._failed(source, str(error))
         else:
             if source.error is not None:
                 log.info("models.readable", list=source.name)
-            source.error, source.failures, wait = None, 0, INTERVAL
-        source.due = self._clock.monotonic() + wait
+            source.error, source.failures = None, 0
+            source.due = self._clock.monotonic() + wait_after(0)
+
+    def _failed(self, source: _Source, error: str) -> None:
+        """`source` cannot be read: said when it begins, and asked again later each time."""
+        if source.error is None:
+            log.warning("models.unreadable", list=source.name, error=error)
+        source.error = error
+        source.failures += 1
+        source.due = self._clock.monotonic() + wait_after(source.failures)
 
     async def _asked(self, models: ModelList) -> ModelCatalog:
         ends = self._clock.monotonic() + LIST_SECONDS
@@ -119,28 +132,25 @@ class ModelWatch:
             return catalog
 
 
-def _sources(config: Config, plan: Plan) -> tuple[_Source, ...]:
-    """One for each key and address with which an enabled probe asks a model.
+def questioned(plan: Plan, names: Collection[str]) -> Plan:
+    """`plan` with those of `names` alone whose question depends on what a model takes.
 
-    A gateway's list is its own and says nothing about Claude, so it is not read.
+    These are the ones that ask for an answer; to count tokens and to list models depends on
+    nothing.
     """
+    asking = (probe for probe in plan.probes if probe.name in names and probe.paid)
+    return replace(plan, probes=tuple(asking))
+
+
+def _sources(config: Config, plan: Plan) -> tuple[_Source, ...]:
+    """The lists of all enabled probes that ask a model."""
     specs = {spec.name: spec for spec in config.probes}
-    groups: dict[tuple[str, str], list[tuple[ProbePlan, ClaudeSpec]]] = {}
-    for probe in plan.enabled():
-        spec = specs[probe.name]
-        named = probe.model is not None and probe.credential_name is not None
-        if named and isinstance(spec, ClaudeSpec) and not spec.gateway:
-            where = (spec.base_url.rstrip("/"), probe.credential_name or "")
-            groups.setdefault(where, []).append((probe, spec))
+    keys = {name: credential.api_key for name, credential in config.credentials.items()}
+    asking = (
+        (probe, specs[probe.name], keys.get(probe.credential_name or ""))
+        for probe in plan.enabled()
+    )
     return tuple(
-        _Source(
-            name=f"credential {credential}",
-            probes=tuple(probe.name for probe, _ in asking),
-            reader=ModelList(
-                asking[0][1],
-                config.credentials[credential].api_key,
-                [probe.model or "" for probe, _ in asking],
-            ),
-        )
-        for (_, credential), asking in groups.items()
+        _Source(name=f"credential {each.credential}", probes=each.probes, reader=each.reader)
+        for each in model_lists(asking)
     )

@@ -18,8 +18,9 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from monitor import probes
+from monitor.backtest.modellists import ModelLists
 from monitor.backtest.vendorpage import VendorPage
-from monitor.backtest.wire import follow, see
+from monitor.backtest.wire import follow, see, sent
 from monitor.config.schema import Config
 from monitor.core.effects import (
     Announce,
@@ -111,6 +112,9 @@ class Rehearsal:
         self._plan = plan
         self._page = page
         self._questions = {question.plan.name: question for question in questions}
+        self._models = ModelLists(
+            ((each.plan, each.spec, each.key) for each in questions), world.scenario
+        )
         self.engine = Engine(plan, policy)
         self.record = Record()
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -127,6 +131,8 @@ class Rehearsal:
         scenario = self._world.scenario
         length = (scenario.end - scenario.start).total_seconds()
         offsets = staggered_offsets(self._plan.enabled())
+        if self._models.lists:
+            self._read_models()
         for place, name in enumerate(self._questions):
             self._at(place * SWEEP_GAP, partial(self._launch, name, Origin.SWEEP))
             self._beat(name, self._questions[name].plan.interval, offsets[name])
@@ -203,7 +209,10 @@ class Rehearsal:
         self._running[name] += 1
         question = self._questions[name]
         moment = self._moment()
-        response = self._world.answer(_request(question), moment.wall)
+        response = self._world.answer(
+            sent(question.kind.request(question.spec, question.key, self._models.takes(name))),
+            moment.wall,
+        )
         observation = observe(question, response, moment, origin)
         if observation.seconds > question.plan.soft_deadline:
             self._at(moment.mono + question.plan.soft_deadline, lambda: self._soften(observation))
@@ -247,6 +256,9 @@ class Rehearsal:
         wait = page.wait_before(following)
         self._at(self._now + wait, partial(self._read_page, page, following + 1))
 
+    def _read_models(self) -> None:
+        self._at(self._now + self._models.read(self._moment()), self._read_models)
+
     # ------------------------------------------------------------ control targets and effects
 
     def _check_controls(self) -> None:
@@ -280,19 +292,6 @@ class Rehearsal:
                 self._cadence(effect)
             elif isinstance(effect, CheckControl):
                 self._check_controls()
-
-
-def _request(question: Question) -> SimRequest:
-    asked = question.kind.request(question.spec, question.key, None)
-    url = urlsplit(asked.url)
-    path = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
-    return SimRequest(
-        method=asked.method,
-        host=url.hostname or "",
-        path=path,
-        headers=asked.headers,
-        body=asked.body or b"",
-    )
 
 
 def observe(

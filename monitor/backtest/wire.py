@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from monitor.core.observation import Failure, Phase, TransportError
-from monitor.probes import HttpReply, Pace, RefusedError, StreamReader, unless_ended
-from monitor.simulation.exchange import Certificate, SimResponse, Transport
+from monitor.probes import HttpReply, HttpRequest, Pace, RefusedError, StreamReader, unless_ended
+from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
 
 REFUSED_SECONDS = 0.01
 HANDSHAKE_SECONDS = 0.05
@@ -50,6 +51,19 @@ _REFUSALS = {
     Certificate.WRONG_HOST: "hostname mismatch",
     Certificate.UNTRUSTED: "unable to get local issuer certificate",
 }
+
+
+def sent(asked: HttpRequest) -> SimRequest:
+    """What of `asked` arrives at the simulated edge."""
+    url = urlsplit(asked.url)
+    path = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+    return SimRequest(
+        method=asked.method,
+        host=url.hostname or "",
+        path=path,
+        headers=asked.headers,
+        body=asked.body or b"",
+    )
 
 
 def see(response: SimResponse, timeout: float) -> Seen:

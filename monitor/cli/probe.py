@@ -7,14 +7,17 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.live import Live
 
+from monitor import logs
 from monitor.app import StartError
 from monitor.app.build import bound_probes, control_probe, probe_context, salt_of
+from monitor.app.models import ModelWatch, questioned
 from monitor.cli import _look, _runs
 from monitor.cli._shared import add_config, load_config, run_loop, stop_on_signals
 from monitor.clock import SystemClock
@@ -34,6 +37,9 @@ WATCH_SECONDS = 10.0
 
 WATCH_ROUNDS_MAX = 360
 """Rounds after which `--watch` ends by itself: a forgotten terminal is not a monitor."""
+
+MODELS_SECONDS = 10.0
+"""How long the runs wait for the lists of models: a list that hangs must not hide what does not."""
 
 T = TypeVar("T")
 
@@ -60,6 +66,7 @@ def act(options: argparse.Namespace) -> int:
     """0 when nothing is bad, 1 when something is."""
     rounds = _rounds(options)
     config = load_config(options)
+    logs.configure("error", "console", config.secrets())
     plan = config.plan(salt_of(config.vantage))
     wanted = _wanted(options, plan)
     on, asker = _look.console(), _Asker(config, plan, wanted)
@@ -122,7 +129,8 @@ class _Asker:
         except ValueError as error:
             self.close()
             raise StartError(str(error)) from None
-        bound = bound_probes(config, plan, context)
+        self._models = ModelWatch(config, questioned(plan, names), context, self._clock)
+        bound = bound_probes(config, plan, replace(context, takes=self._models.info))
         self._probes = [bound[name] for name in names]
         self._control: HttpControl = control_probe(context)
         self._engine = Engine(plan, config.policy())
@@ -133,12 +141,29 @@ class _Asker:
 
     async def round(self) -> list[Judged]:
         """Ask every probe once, and judge what came in the light of the rounds before."""
+        await self._read_models()
         results = await _all(self._control.check(target) for target in self._plan.controls)
         for result in results:
             self._engine.control(result, self._now())
         seen = await _all(_once(probe, self._clock.now()) for probe in self._probes)
         effects = [effect for one in seen for effect in self._engine.feed(one, self._now())]
         return [effect for effect in effects if isinstance(effect, Judged)]
+
+    async def _read_models(self) -> None:
+        """Read what the models take where that is due; what cannot be read is told once."""
+        before = {source.name: source.error for source in self._models.sources}
+        try:
+            async with self._clock.timeout(MODELS_SECONDS):
+                await self._models.refresh()
+        except TimeoutError:
+            self._models.postpone(f"no answer within {MODELS_SECONDS:g} s")
+        for source in self._models.sources:
+            if source.error is not None and before[source.name] is None:
+                print(
+                    f"the list of models of {source.name} cannot be read ({source.error}); "
+                    "messages say nothing of thinking",
+                    file=sys.stderr,
+                )
 
     def _now(self) -> Moment:
         return Moment(mono=self._clock.monotonic(), wall=self._clock.now())

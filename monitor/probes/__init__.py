@@ -25,7 +25,7 @@ from monitor.probes._bound import BoundProbe, plan_of, user_agent
 from monitor.probes._control import HttpControl
 from monitor.probes._http import Asked, ProbeContext, ask
 from monitor.probes._lookups import LookupThreads
-from monitor.probes._modellist import ModelList, UnreadableError
+from monitor.probes._modellist import ModelList, UnreadableError, model_lists, wait_after
 from monitor.probes._statuspage import READ_SECONDS, StatusPage, wait_before
 from monitor.probes._stream import Pace, StreamReader, reading_of, unless_ended
 from monitor.probes._tls import Tls
@@ -52,10 +52,12 @@ __all__ = [
     "ask",
     "context",
     "kinds",
+    "model_lists",
     "plan_of",
     "reading_of",
     "unless_ended",
     "user_agent",
+    "wait_after",
     "wait_before",
 ]
 

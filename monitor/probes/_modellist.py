@@ -10,7 +10,8 @@ Query and paging are those of the vendor's Python SDK 2.14.0, which repeats `lif
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from monitor.core.answer import parse_json
@@ -26,13 +27,18 @@ from monitor.core.models import (
     parse_page,
     unique,
 )
-from monitor.probes._base import HttpReply, HttpRequest
+from monitor.core.plan import ProbePlan
+from monitor.probes._base import HttpReply, HttpRequest, ProbeSpec
 from monitor.probes._claude import ClaudeSpec, endpoint, headers_of
 from monitor.probes._http import Asked
 from monitor.spec import Secret
 
 PAGE_BYTES_MAX = 4 * 1024 * 1024
 """How much of one page is read, after decompression: a thousand models take about a third."""
+
+INTERVAL = 3600.0
+RETRY_SECONDS = 300.0
+"""How long a list is left alone after a reading, and after a failed one; the latter doubles."""
 
 _OK = 200
 _BAD_REQUEST = 400
@@ -123,6 +129,51 @@ class ModelList:
             body_bytes_max=PAGE_BYTES_MAX,
             secrets=self._secrets,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedList:
+    """One list to read, and for whom.
+
+    Attributes:
+        credential: name of the key that reads it.
+        probes: names of the probes that ask a model with this key at this address.
+        reader: reads it.
+    """
+
+    credential: str
+    probes: tuple[str, ...]
+    reader: ModelList
+
+
+def wait_after(failures: int) -> float:
+    """Seconds until a list is read again, after so many failed readings in a row."""
+    if not failures:
+        return INTERVAL
+    return min(INTERVAL, RETRY_SECONDS * 2.0 ** min(failures - 1, 10))
+
+
+def model_lists(
+    asking: Iterable[tuple[ProbePlan, ProbeSpec, Secret | None]],
+) -> tuple[AskedList, ...]:
+    """One list for each key and address with which one of `asking` asks a model.
+
+    A gateway's list is its own and says nothing about Claude, so it is not read.
+    """
+    groups: dict[tuple[str, str], list[tuple[ProbePlan, ClaudeSpec, Secret | None]]] = {}
+    for probe, spec, key in asking:
+        named = probe.model is not None and probe.credential_name is not None
+        if named and isinstance(spec, ClaudeSpec) and not spec.gateway:
+            where = (spec.base_url.rstrip("/"), probe.credential_name or "")
+            groups.setdefault(where, []).append((probe, spec, key))
+    return tuple(
+        AskedList(
+            credential=credential,
+            probes=tuple(probe.name for probe, _, _ in group),
+            reader=ModelList(group[0][1], group[0][2], [each.model or "" for each, _, _ in group]),
+        )
+        for (_, credential), group in groups.items()
+    )
 
 
 def _page_of(asked: Asked) -> ModelPage:

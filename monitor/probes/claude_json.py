@@ -15,6 +15,8 @@ from typing import Any, Literal, Self
 from pydantic import model_validator
 
 from monitor.core.answer import parse_json, read
+from monitor.core.lifecycle import RETIRED
+from monitor.core.models import ModelCatalog, parse_page
 from monitor.core.observation import Answer, Check
 from monitor.core.outcome import Depth
 from monitor.core.thinking import Takes
@@ -171,10 +173,12 @@ def _models(spec: ClaudeJsonSpec, content: Mapping[str, Any]) -> tuple[Check, ..
             a_check("models", ok=False, detail="the list of models is empty", counts=False)
         )
     if entries and spec.model is not None:
-        # An alias stands in the list with its date: claude-x as claude-x-20260101.
-        ids = [str(entry.get("id")) for entry in entries if isinstance(entry, Mapping)]
-        known = any(name == spec.model or name.startswith(f"{spec.model}-2") for name in ids)
-        checks.append(a_check("model", known, f"{spec.model} is not in the list of models"))
+        page = parse_page(content)
+        info = ModelCatalog(models=page.models if page else ()).find(spec.model)
+        retired = info is not None and info.lifecycle == RETIRED
+        words = "is retired" if retired else "is not in the list of models"
+        found = info is not None and not retired
+        checks.append(a_check("model", found, f"{spec.model} {words}"))
     return tuple(checks)
 
 

@@ -242,6 +242,19 @@ async def test_a_bug_in_a_tick_is_logged_and_the_next_tick_comes(
         assert len(failed) >= 2
 
 
+async def test_a_notifier_that_sends_nothing_is_said_at_the_start(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        config = house.config()
+        (hook,) = config.notifiers
+        dumb = hook.model_copy(update={"secret": ()})
+        with capture_logs() as lines:
+            async with house.daemon(config.model_copy(update={"notifiers": (dumb,)})):
+                pass
+        (line,) = (line for line in lines if line["event"] == "notifier.disabled")
+        assert line["notifier"] == "oncall"
+        assert "set ALERT_WEBHOOK_SECRET" in line["reason"]
+
+
 # ---------------------------------------------------------------- no start
 
 

@@ -10,11 +10,12 @@ from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
 from monitor.app.build import probe_context
-from monitor.app.models import INTERVAL, RETRY_SECONDS, ModelWatch
+from monitor.app.models import ModelWatch, questioned
 from monitor.clock import SystemClock
 from monitor.config.load import from_text
 from monitor.core.lifecycle import ModelStanding
 from monitor.probes import LookupThreads
+from monitor.probes._modellist import INTERVAL, RETRY_SECONDS
 
 CONFIG = """
 vantage: test
@@ -117,3 +118,19 @@ async def test_a_list_that_cannot_be_read_is_said_once_and_the_last_one_is_kept(
             ("models.readable", "credential main"),
         ]
         assert waits == [RETRY_SECONDS, 2 * RETRY_SECONDS, INTERVAL]
+
+
+async def test_who_gives_up_waiting_leaves_a_list_that_failed() -> None:
+    async with a_watch() as (watch, vendor):
+        watch.postpone("no answer within 10 s")
+
+        assert watch.sources[0].error == "no answer within 10 s"
+        await watch.refresh()
+        assert vendor.asked == 0
+
+
+async def test_only_who_asks_for_an_answer_needs_to_know_what_a_model_takes() -> None:
+    async with a_watch() as (watch, _):
+        names = ("haiku", "count", "gateway")
+        assert [each.name for each in questioned(watch._plan, names).probes] == ["haiku"]
+        assert questioned(watch._plan, ("count",)).probes == ()

@@ -112,3 +112,19 @@ def test_a_file_of_a_notifier_that_cannot_be_used_is_one_line_with_its_name(
     assert main(["check", "--config", str(path)]) == 2
     wanted = "notifier oncall: cannot read certificates from /none.pem: No such file or directory\n"
     assert capsys.readouterr().err == wanted
+
+
+def test_a_webhook_without_a_secret_is_valid_and_told_to_be_disabled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "claude.yaml"
+    path.write_text(
+        "components: {api: {title: Claude API}}\n"
+        "probes:\n"
+        "  - {name: a, kind: http, url: 'https://a.test/', components: [api], interval: 30s}\n"
+        "  - {name: b, kind: http, url: 'https://b.test/', components: [api], interval: 30s}\n"
+        "notifiers: [{name: oncall, kind: webhook, url: 'http://hook.test/'}]\n"
+    )
+    assert main(["check", "--config", str(path)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "disabled: no secret: set ALERT_WEBHOOK_SECRET" in told

@@ -7,13 +7,17 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
+from typing_extensions import override
 
 from monitor.cli import main
 from monitor.clock import ScaledClock
 from monitor.simulation import World
+from monitor.simulation.exchange import SimRequest, SimResponse
 from monitor.simulation.server import SimulatedClaude
 from tests.e2e.configs import shipped_on, written
 from tests.e2e.processes import ROOT
@@ -39,6 +43,46 @@ async def claude(folder: Path, *faults: str) -> AsyncIterator[str]:
         yield str(written(folder, shipped_on(simulated.base_url, folder)))
     finally:
         await simulated.stop()
+
+
+class RecordingWorld(World):
+    """A world that keeps what it is asked."""
+
+    asked: list[SimRequest]
+
+    @override
+    def answer(self, request: SimRequest, at: datetime) -> SimResponse:
+        self.asked.append(request)
+        return super().answer(request, at)
+
+
+class Recorded:
+    """A simulated Claude with `faults` that keeps what it is asked; `config` asks it."""
+
+    def __init__(self, folder: Path, *faults: str) -> None:
+        scenario = a_scenario(*faults)
+        self._world = RecordingWorld(scenario, rng=random.Random(1))
+        self._world.asked = []
+        self._server = SimulatedClaude(self._world, ScaledClock(start=scenario.start, speed=1))
+        self._folder = folder
+        self.config = ""
+
+    async def __aenter__(self) -> Self:
+        await self._server.start()
+        self.config = str(written(self._folder, shipped_on(self._server.base_url, self._folder)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.stop()
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The bodies of the questions for an answer."""
+        asked = self._world.asked
+        return [json.loads(each.body) for each in asked if each.bare_path == "/v1/messages"]
+
+    def lists(self) -> int:
+        """How often the whole list of models was read, with the retired ones."""
+        return sum("lifecycle" in each.path for each in self._world.asked)
 
 
 async def probe(*arguments: str) -> int:
@@ -120,6 +164,52 @@ async def test_a_ca_file_that_is_not_there_is_one_line_and_exit_2(
     assert "none.pem" in said
 
 
+# ---------------------------------------------------------------- what models take
+
+
+async def test_each_model_is_asked_as_the_list_says_that_it_can_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sonnet 5.5 takes `between_tools` and Opus 5.5 no switch: what is sent is what each takes."""
+    said = {}
+    async with Recorded(tmp_path) as recorded:
+        assert await probe("--json", "--config", recorded.config) == 0
+    for body in recorded.messages():
+        said[body["model"]] = (body.get("thinking"), body.get("output_config"))
+    low = {"effort": "low"}
+    assert said["claude-sonnet-5-5"] == ({"type": "between_tools"}, low)
+    assert said["claude-opus-5-5"] == (None, low)
+    assert said["claude-haiku-5-5"] == ({"type": "disabled"}, low)
+    assert recorded.lists() == 1
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert {row["outcome"] for row in json.loads(told.out)} == {"ok"}
+
+
+async def test_no_list_is_read_for_probes_that_ask_no_model_for_an_answer(tmp_path: Path) -> None:
+    async with Recorded(tmp_path) as recorded:
+        names = ("api_hello", "api_count_tokens", "api_models")
+        assert await probe(*names, "--json", "--config", recorded.config) == 0
+    assert recorded.lists() == 0
+
+
+async def test_a_list_that_cannot_be_read_is_told_and_messages_are_asked_without_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with Recorded(tmp_path, "fault: json_500, services: models") as recorded:
+        assert await probe("api_message_haiku", "--json", "--config", recorded.config) == 0
+    (body,) = recorded.messages()
+    assert "thinking" not in body
+    assert "output_config" not in body
+    told = capsys.readouterr()
+    assert told.err == (
+        "the list of models of credential main cannot be read (HTTP 500); "
+        "messages say nothing of thinking\n"
+    )
+    (row,) = json.loads(told.out)
+    assert row["outcome"] == "ok"
+
+
 # ---------------------------------------------------------------- again and again
 
 
@@ -152,6 +242,15 @@ async def test_a_watch_in_a_pipe_writes_a_line_for_each_run_and_costs_nothing(
     assert (running.returncode, err) == (0, b"")
     assert any(" api_hello ok " in line for line in lines)
     assert not any("api_message" in line for line in lines)
+
+
+async def test_a_watch_asks_a_named_model_as_the_list_says_too(tmp_path: Path) -> None:
+    async with Recorded(tmp_path) as recorded:
+        running = await watched(recorded.config, "--rounds", "1", "api_message_haiku")
+        _, err = await running.communicate()
+    assert (running.returncode, err) == (0, b"")
+    assert [body["thinking"] for body in recorded.messages()] == [{"type": "disabled"}]
+    assert recorded.lists() == 1
 
 
 @pytest.mark.parametrize(("fault", "code"), [((), 0), (("fault: json_500, components: api",), 1)])

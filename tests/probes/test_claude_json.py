@@ -161,6 +161,27 @@ def test_a_configured_model_is_in_the_list(names: tuple[str, ...], wrong: list[s
     assert failed(a_spec("models", model=HAIKU), a_reply(models(*names))) == wrong
 
 
+@pytest.mark.parametrize(
+    ("asked", "listed"),
+    [
+        ("claude-haiku-4-5", "claude-haiku-4-5-20251001"),
+        ("claude-opus-4-0", "claude-opus-4-20250514"),
+        ("claude-haiku-4-5-latest", "claude-haiku-4-5-20251001"),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5-20251001"),
+    ],
+)
+def test_another_name_of_a_listed_model_is_known(asked: str, listed: str) -> None:
+    assert failed(a_spec("models", model=asked), a_reply(models(listed))) == []
+
+
+@pytest.mark.parametrize("lifecycle", ["active", "deprecated", "retired", "unheard", None])
+def test_a_model_that_the_list_calls_retired_is_told_by_its_name(lifecycle: str | None) -> None:
+    entry = {"type": "model", "id": HAIKU, "lifecycle": lifecycle}
+    checks = KIND.read(a_spec("models", model=HAIKU), a_reply({"data": [entry]})).checks
+    wrong = [check.detail for check in checks if check.failed]
+    assert wrong == ([f"{HAIKU} is retired"] if lifecycle == "retired" else [])
+
+
 def test_a_list_of_anything_is_no_reason_to_fall_over() -> None:
     spec = a_spec("models", model=HAIKU)
     assert failed(spec, a_reply({"data": [1, None, {"id": None}]})) == ["model"]
