@@ -1,5 +1,5 @@
 # ruff: noqa: INP001  # deploy/ holds files to deploy, it is no package
-"""Rows about Claude itself: first token and time per token by model, the vendor's word, money."""
+"""Rows about Claude itself: streams by model, the vendor's word, money."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from grafana_foundation_sdk.models import units
 
 from deploy.grafana.panels import (
     FULL,
-    HALF,
     HERE,
     OF_COMPONENT,
     OF_PROBE,
@@ -44,23 +43,33 @@ MODELS = Row(
     title="Models",
     panels=(
         Panel(
-            title="First token by model, p50 and p95",
-            text="From the begin of a streamed message until its first content. No pings.",
+            title="First content by model, p50 and p95",
+            text="From the start of a run to the first block of its stream, thinking or other.",
+            unit=units.Seconds,
+            queries=(
+                Query(expr=by_model(0.5, "time_to_first_content_seconds"), legend="{{model}} p50"),
+                Query(expr=by_model(0.95, "time_to_first_content_seconds"), legend="{{model}} p95"),
+            ),
+            width=THIRD,
+        ),
+        Panel(
+            title="First text by model, p50 and p95",
+            text="From the start of a run to the first text of its stream; thinking comes before.",
             unit=units.Seconds,
             queries=(
                 Query(expr=by_model(0.5, "time_to_first_token_seconds"), legend="{{model}} p50"),
                 Query(expr=by_model(0.95, "time_to_first_token_seconds"), legend="{{model}} p95"),
             ),
-            width=HALF,
+            width=THIRD,
         ),
         Panel(
             title="Time per token by model, p50",
-            text="Between two tokens of a streamed message, once it has begun.",
+            text="Between two tokens of the text of a streamed message, once it has begun.",
             unit=units.Seconds,
             queries=(
                 Query(expr=by_model(0.5, "time_per_output_token_seconds"), legend="{{model}}"),
             ),
-            width=HALF,
+            width=THIRD,
         ),
     ),
 )

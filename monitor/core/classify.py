@@ -49,7 +49,7 @@ from monitor.core.failure import Ruling, judge_failure
 from monitor.core.observation import Answer, Failure, Observation
 from monitor.core.outcome import Outcome, Verdict
 from monitor.core.plan import ProbePlan
-from monitor.core.quotes import check_words, said, told
+from monitor.core.quotes import check_words, said, thought, told
 from monitor.core.thinking import refused_key
 
 SENTENCE_CHARS_MAX = 200
@@ -247,8 +247,9 @@ def _as_expected(answer: Answer, observation: Observation, context: Context) -> 
     took = observation.timings.total
     objective = context.probe.latency_objective
     if took > objective and observation.loop_late <= context.loop_late_max:
-        return Outcome.SLOW, f"correct, but took {took:.3g} s (objective {objective:.3g} s)"
-    words = told(observation.checks)
+        late = f"correct, but took {took:.3g} s (objective {objective:.3g} s)"
+        return Outcome.SLOW, f"{late}{thought(observation)}"
+    words = f"{thought(observation)}{told(observation.checks)}"
     return Outcome.OK, f"answered {answer.status} as expected in {took:.3g} s{words}"
 
 

@@ -14,6 +14,7 @@ from monitor.core.models import ModelCatalog, ModelInfo
 from monitor.core.plan import ProbePlan
 
 RETIRED = "retired"
+NOT_LISTED = "not_listed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,11 @@ class ModelStanding:
     def gone(self) -> bool:
         """Whether it does not answer: only the lifecycle says so, never a date."""
         return self.lifecycle == RETIRED or self.listed is False
+
+    @property
+    def state(self) -> str | None:
+        """Its lifecycle, or `not_listed`; None where nothing is known."""
+        return NOT_LISTED if self.listed is False else self.lifecycle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monitor.core.answer import clean
-from monitor.core.observation import Answer, Check
+from monitor.core.observation import Answer, Check, Observation
 
 QUOTE_CHARS_MAX = 110
 
@@ -30,3 +30,11 @@ def check_words(check: Check) -> str:
 def told(checks: Iterable[Check]) -> str:
     """What was not met and does not count, to stand behind a sentence: told, and no more."""
     return "".join(f"; {check_words(check)}" for check in checks if not (check.ok or check.counts))
+
+
+def thought(observation: Observation) -> str:
+    """`; 9 of 13 tokens were thinking`, to stand behind a sentence; empty where none is told."""
+    thinking, received = observation.thinking_tokens, observation.output_tokens
+    if not thinking or received is None:
+        return ""
+    return f"; {thinking} of {received} tokens were thinking"

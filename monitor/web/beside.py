@@ -1,4 +1,4 @@
-"""What stands beside our own word, as JSON: the vendor's page and other routes to a model."""
+"""What stands beside our own word, as JSON: the vendor's page, its list of models, other routes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.core.effects import StatusView
 from monitor.core.incident import Alternative, ProviderNote
+from monitor.core.lifecycle import ModelReport
 from monitor.core.plan import ProbePlan
 from monitor.core.provider import ProviderReport, VendorIncident, VendorMaintenance
 from monitor.web.words import timestamp
@@ -67,6 +68,21 @@ def note(said: ProviderNote | None) -> Document:
 def routes(alternatives: Iterable[Alternative]) -> list[Document]:
     """Other routes to a model and how they stand."""
     return [{"name": route.name, "state": route.state.value} for route in alternatives]
+
+
+def models(report: ModelReport) -> list[Document]:
+    """What the lists of models say of those that probes ask."""
+    return [
+        {
+            "model": each.model,
+            "probes": list(each.probes),
+            "line": each.line,
+            "state": each.state,
+            "retires_at": timestamp(each.retires_at) if each.retires_at else None,
+            "successor": each.successor,
+        }
+        for each in report.models
+    ]
 
 
 def routes_of(component: str, view: StatusView, probes: Iterable[ProbePlan]) -> list[Document]:

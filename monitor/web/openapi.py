@@ -216,6 +216,19 @@ STATUS = {
     "network": ref("Network"),
     "provider": maybe(ref("Provider")),
     "alternatives": ROUTES,
+    "models": many(
+        closed(
+            {
+                "model": TEXT,
+                "probes": many(TEXT),
+                "line": maybe(TEXT),
+                "state": maybe(TEXT),
+                "retires_at": maybe(TIME),
+                "successor": maybe(TEXT),
+            }
+        )
+    ),
+    "lines_unasked": many(TEXT),
     "mutes": many(closed({"component": TEXT, "until": TIME, "reason": TEXT, "author": TEXT})),
 }
 STORY = many(

@@ -98,6 +98,8 @@ class Shapes:
             "network": self.network(view.network),
             "provider": beside.provider(view.provider, view.at),
             "alternatives": beside.routes(view.alternatives),
+            "models": beside.models(view.models),
+            "lines_unasked": list(view.models.unasked),
             "mutes": [
                 {
                     "component": mute.component,

@@ -242,6 +242,42 @@ async def test_a_bug_in_a_tick_is_logged_and_the_next_tick_comes(
         assert len(failed) >= 2
 
 
+async def test_a_model_that_the_list_calls_retired_is_told_by_webhook_and_metric(
+    tmp_path: Path,
+) -> None:
+    """A reading of the list is no run: it counts nowhere, and opens nothing."""
+    world = SwitchedWorld("model_retired, model: claude-haiku-5-5")
+    world.broken = True
+    async with a_house(tmp_path, world) as house, house.daemon() as living:
+        told = await living.announced(EventType.MISCONFIGURED)
+        assert told.reason is Reason.MODEL_RETIRED
+        assert "claude-haiku-5-5 is retired" in told.summary
+        assert "api_message" in told.summary
+        await living.until(lambda: bool(house.receipts))
+        assert (house.receipts[0].id, house.receipts[0].verified) == (told.id, True)
+
+        labels = 'lifecycle="retired",line="haiku",model="claude-haiku-5-5",vantage="test"'
+        assert await living.metric(f"claude_uptime_model_info{{{labels}}}") == 1.0
+        series = 'claude_uptime_model_retires_timestamp_seconds{model="claude-haiku-5-5"'
+        assert await living.metric(f'{series},vantage="test"}}') > 0.0
+
+        asked = {judged.observation.probe for judged in living.watch.judged}
+        await living.until(lambda: len(living.watch.beats("api_message")) >= 2)
+        before = len(living.watch.judged)
+        _, text = await living.get("/metrics")
+        after = len(living.watch.judged)
+        runs = [line for line in text.splitlines() if line.startswith("claude_uptime_runs_total{")]
+        counted = sum(float(line.rpartition(" ")[2]) for line in runs)
+        assert before <= counted <= after
+        assert asked <= {probe.name for probe in living.daemon.plan.enabled()}
+        messages = [j for j in living.watch.judged if j.observation.probe == "api_message"]
+        assert {judged.verdict.outcome for judged in messages} == {Outcome.CLIENT_ERROR}
+        assert EventType.OPENED not in living.watch.types
+
+        (model,) = (await living.document("/api/v1/status"))["models"]
+        assert (model["model"], model["state"]) == ("claude-haiku-5-5", "retired")
+
+
 async def test_a_notifier_that_sends_nothing_is_said_at_the_start(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         config = house.config()

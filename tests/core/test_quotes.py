@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from monitor.core.observation import Answer, Check
-from monitor.core.quotes import QUOTE_CHARS_MAX, check_words, said, told
+from monitor.core.quotes import QUOTE_CHARS_MAX, check_words, said, thought, told
+from tests.factories import an_observation
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,20 @@ def test_only_what_was_not_met_and_does_not_count_is_told() -> None:
     )
     assert told(checks) == "; answer: another; tone is not as expected"
     assert told(()) == ""
+
+
+@pytest.mark.parametrize(
+    ("thinking", "received", "words"),
+    [
+        (9, 13, "; 9 of 13 tokens were thinking"),
+        (16, 16, "; 16 of 16 tokens were thinking"),
+        (0, 13, ""),
+        (None, 13, ""),
+        (9, None, ""),
+    ],
+)
+def test_how_much_of_an_answer_was_thinking_is_told(
+    thinking: int | None, received: int | None, words: str
+) -> None:
+    seen = an_observation(thinking_tokens=thinking, output_tokens=received)
+    assert thought(seen) == words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -18,6 +18,7 @@ from monitor.core.incident import (
     Reason,
     State,
 )
+from monitor.core.lifecycle import ModelReport, ModelStanding
 from monitor.core.outcome import Depth, Outcome
 from monitor.web.api import cut_page
 from tests.core.vendorpage import a_report, theirs
@@ -69,6 +70,20 @@ def an_outage(daemon: FakeDaemon) -> None:
         ),
         provider=a_report(theirs(-2, "api"), read=-1, components=(("api", State.PARTIAL_OUTAGE),)),
         alternatives=routes,
+        models=ModelReport(
+            models=(
+                ModelStanding(
+                    model="claude-opus-4-5",
+                    probes=("api_message",),
+                    listed=True,
+                    line="opus",
+                    lifecycle="deprecated",
+                    retires_at=datetime(2027, 1, 22, tzinfo=UTC),
+                    successor="claude-opus-5-5",
+                ),
+            ),
+            unasked=("fable",),
+        ),
     )
 
 

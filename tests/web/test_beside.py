@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.core.incident import Alternative, ProviderNote, State
+from monitor.core.lifecycle import ModelReport, ModelStanding
 from monitor.core.provider import ProviderReport, VendorMaintenance
 from monitor.web import beside
 from tests.core.vendorpage import a_report, minutes, theirs
@@ -120,3 +121,31 @@ def test_the_routes_beside_one_component() -> None:
     view = a_status_view(plan, alternatives=routes)
     assert beside.routes_of("api", view, probes) == [{"name": "bedrock", "state": "operational"}]
     assert beside.routes_of("cowork", view, probes) == []
+
+
+def test_each_model_stands_with_its_state_and_what_to_put_in_its_place() -> None:
+    report = ModelReport(
+        models=(
+            ModelStanding(
+                model="claude-a",
+                probes=("p", "q"),
+                listed=True,
+                line="opus",
+                lifecycle="deprecated",
+                retires_at=NOON,
+                successor="claude-b",
+            ),
+            ModelStanding(model="claude-c", probes=("p",), listed=False),
+            ModelStanding(model="claude-d", probes=("p",)),
+        )
+    )
+    first, second, third = beside.models(report)
+    assert first == {
+        "model": "claude-a",
+        "probes": ["p", "q"],
+        "line": "opus",
+        "state": "deprecated",
+        "retires_at": "2026-04-28T12:00:00.000Z",
+        "successor": "claude-b",
+    }
+    assert (second["state"], third["state"]) == ("not_listed", None)

@@ -466,11 +466,20 @@ async def test_models_that_go_and_lines_that_nobody_asks_are_named(
     when = datetime(2026, 12, 24, tzinfo=UTC)
     models = (
         ModelStanding(
-            model="claude-a", probes=("p",), listed=True, retires_at=when, successor="claude-b"
+            model="claude-a",
+            probes=("p",),
+            listed=True,
+            lifecycle="deprecated",
+            retires_at=when,
+            successor="claude-b",
         ),
+        ModelStanding(model="claude-f", probes=("p",), listed=True, lifecycle="deprecated"),
+        ModelStanding(model="claude-g", probes=("p",)),
         ModelStanding(model="claude-c", probes=("p",), listed=True, lifecycle="retired"),
         ModelStanding(model="claude-d", probes=("p",), listed=False),
-        ModelStanding(model="claude-e", probes=("p",), listed=True, lifecycle="active"),
+        ModelStanding(
+            model="claude-e", probes=("p",), listed=True, lifecycle="active", successor="claude-z"
+        ),
     )
     report = ModelReport(models=models, unasked=("fable",))
     daemon.view = replace(daemon.view, models=report)
@@ -480,7 +489,11 @@ async def test_models_that_go_and_lines_that_nobody_asks_are_named(
     )
     assert "claude-c: retired" in page.text
     assert "claude-d: not in the list" in page.text
-    assert "claude-e" not in page.text
+    assert "claude-e: active" in page.text
+    assert "claude-z" not in page.text
+    assert "claude-f: deprecated" in page.text
+    assert "claude-f: deprecated," not in page.text
+    assert "claude-g" not in page.text
     assert "no probe asks fable" in page.text
 
 
