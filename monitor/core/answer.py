@@ -16,9 +16,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import NoReturn
 
-from monitor.core.observation import EXCERPT_CHARS_MAX, Answer
+from monitor.core.claude_api import ERROR_TYPES
+from monitor.core.observation import EXCERPT_CHARS_MAX, Answer, WrappedError
 
 _HEAD_BYTES = 64 * 1024
 """How far into a page its markers are looked for."""
@@ -32,21 +33,14 @@ _CHALLENGE_STATUSES = (403, 429, 503)
 _CLOUDFLARE_STATUSES = (520, 521, 522, 523, 524, 525, 526, 530)
 _WAF_STATUSES = (202, 405)
 _EGRESS_STATUSES = (407, 511)
-_ERROR_STATUS_MIN = 400
+_GATEWAY_IDS = ("llm_provider-request-id", "x-litellm-call-id")
+"""Headers in which LiteLLM gives the vendor's id of a request, and its own."""
 
-_VENDOR_TYPES: Final = frozenset({
-    "api_error",
-    "authentication_error",
-    "billing_error",
-    "conflict_error",
-    "invalid_request_error",
-    "not_found_error",
-    "overloaded_error",
-    "permission_error",
-    "rate_limit_error",
-    "request_too_large",
-    "timeout_error",
-})  # fmt: skip
+_WRAPPED_CHARS = 16 * 1024
+_WRAPPED_TRIES = 16
+"""How far into a message, and at how many braces, a quoted document is looked for."""
+
+_ERROR_STATUS_MIN = 400
 
 _CHALLENGE_MARKS = (b"<title>Just a moment...", b"_cf_chl_opt", b"challenge-error-text")
 _CHALLENGE_PATH = b"/cdn-cgi/challenge-platform/"
@@ -147,24 +141,24 @@ def read(
     """
     fields = dict(reversed(headers))
     content_type = _media_type(fields.get("content-type", ""))
-    document = parse_json(body)
-    content = document if isinstance(document, dict) else {}
+    content, is_json = _document(body)
     error = _read_error(content)
     page = b"" if content else body[:_HEAD_BYTES]
     code, category = _read_cloudflare(status, content, page)
-    vendor = _from_vendor(fields)
     return Answer(
         status=status,
         content_type=content_type,
-        is_json=document is not None or body.strip() == b"null",
+        is_json=is_json,
         error_type=error.type,
         error_message=error.message,
         error_code=error.code,
         anthropic_error=error.typed,
+        enveloped=error.typed and content.get("type") == "error",
+        wrapped=error.wrapped,
         forbidden_shape=error.forbidden,
         region_blocked="app-unavailable-in-region" in fields.get("location", "") + url,
-        egress_proxy=_from_egress(status, fields, vendor=vendor),
-        request_id=_name(fields.get("request-id")) or _name(content.get("request_id")),
+        egress_proxy=_from_egress(status, fields),
+        request_id=_request_id(fields, content),
         cf_ray=_name(fields.get("cf-ray")) or _name(content.get("ray_id")),
         challenge=_is_challenge(status, fields, content_type, page),
         cloudflare_code=code,
@@ -172,11 +166,18 @@ def read(
         proxy_text=page[:256].lstrip().lower().startswith(_PROXY_TEXTS),
         rate_exceeded=_is_rate_exceeded(body),
         retry_after=_seconds(fields.get("retry-after")),
-        vendor=vendor,
+        vendor=_from_vendor(fields),
         body_bytes=len(body),
         truncated=truncated,
         excerpt=_excerpt(body),
     )
+
+
+def _document(body: bytes) -> tuple[Mapping[str, object], bool]:
+    """The JSON object in `body`, empty where there is none, and whether it is JSON at all."""
+    document = parse_json(body)
+    content = document if isinstance(document, dict) else {}
+    return content, document is not None or body.strip() == b"null"
 
 
 def parse_json(body: bytes) -> object | None:
@@ -245,6 +246,16 @@ def _name(value: object) -> str | None:
     return value if isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
+def _request_id(fields: Mapping[str, str], content: Mapping[str, object]) -> str | None:
+    """The vendor's id, from where it or a gateway puts it; else the gateway's own."""
+    places = (
+        fields.get("request-id"),
+        content.get("request_id"),
+        *(fields.get(name) for name in _GATEWAY_IDS),
+    )
+    return next((found for place in places if (found := _name(place))), None)
+
+
 def _seconds(value: str | None) -> float | None:
     """Seconds of a `retry-after`; None for the form with a date."""
     try:
@@ -263,6 +274,7 @@ class _Error:
     code: str | None = None
     typed: bool = False
     forbidden: bool = False
+    wrapped: WrappedError | None = None
 
 
 _NO_ERROR = _Error()
@@ -284,9 +296,55 @@ def _read_error(content: Mapping[str, object]) -> _Error:
     return _Error(
         type=kind,
         message=_short(error.get("message"), EXCERPT_CHARS_MAX),
-        code=_short(details.get("error_code")) if isinstance(details, dict) else None,
-        typed=kind is not None and (content.get("type") == "error" or kind in _VENDOR_TYPES),
+        code=_code(error, details),
+        typed=kind is not None and (content.get("type") == "error" or kind in ERROR_TYPES),
         forbidden=kind == "forbidden" and "type" not in content,
+        wrapped=quoted_error(error.get("message")),
+    )
+
+
+def _code(error: Mapping[str, object], details: object) -> str | None:
+    if isinstance(details, dict):
+        return _short(details.get("error_code"))
+    code = error.get("code")
+    return str(code) if isinstance(code, int) else _short(code)
+
+
+def quoted_error(message: object) -> WrappedError | None:
+    """The one error document of the vendor's that `message` quotes; None where several disagree."""
+    if not isinstance(message, str):
+        return None
+    text = message[:_WRAPPED_CHARS]
+    found: dict[str, WrappedError] = {}
+    at = text.find("{")
+    for _ in range(_WRAPPED_TRIES):
+        if at < 0:
+            break
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            inner = _quoted(value)
+            if inner is not None:
+                found.setdefault(inner.type, inner)
+        at = text.find("{", end)
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _quoted(value: Mapping[str, object]) -> WrappedError | None:
+    """What a quoted document says, if it is an error document of the vendor's."""
+    error = value.get("error")
+    if value.get("type") != "error" or not isinstance(error, dict):
+        return None
+    kind = _short(error.get("type"))
+    if kind not in ERROR_TYPES:
+        return None
+    return WrappedError(
+        type=kind,
+        message=_short(error.get("message"), EXCERPT_CHARS_MAX),
+        code=_code(error, error.get("details")),
+        request_id=_name(value.get("request_id")),
     )
 
 
@@ -372,7 +430,7 @@ def _from_vendor(fields: Mapping[str, str]) -> bool:
     )
 
 
-def _from_egress(status: int, fields: Mapping[str, str], *, vendor: bool) -> bool:
+def _from_egress(status: int, fields: Mapping[str, str]) -> bool:
     """Whether a proxy on our side answered.
 
     407 and 511 are never an origin's. Otherwise the proxy must give its name: an error without the
@@ -380,6 +438,6 @@ def _from_egress(status: int, fields: Mapping[str, str], *, vendor: bool) -> boo
     """
     if status in _EGRESS_STATUSES:
         return True
-    if vendor or status < _ERROR_STATUS_MIN:
+    if _from_vendor(fields) or status < _ERROR_STATUS_MIN:
         return False
     return "x-squid-error" in fields or fields.get("server", "").lower().startswith(_EGRESS_SERVERS)

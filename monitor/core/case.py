@@ -54,7 +54,7 @@ class Member:
             is; of its first impact where it came back, and None where that is not known any more.
         recovered, recovered_between: estimated end of its impact, and how sure that is.
         cause: the commonest bad outcome of its runs, where they are not counted any more.
-        depth, deepest_good, family, onset, probes, culprits: as in the transition.
+        depth, deepest_good, family, asked, onset, probes, culprits: as in the transition.
     """
 
     component: str
@@ -67,6 +67,7 @@ class Member:
     depth: Depth
     deepest_good: Depth | None = None
     family: str | None = None
+    asked: str | None = None
     onset: float
     began: datetime | None = None
     began_between: Interval | None = None
@@ -115,6 +116,7 @@ def member_after(step: Transition, old: Member | None, now: Moment) -> Member:
         depth=step.depth,
         deepest_good=step.deepest_good if old is None else step.deepest_good or old.deepest_good,
         family=step.family,
+        asked=_asked(step, old),
         onset=step.onset,
         began=began,
         began_between=began_between,
@@ -124,6 +126,13 @@ def member_after(step: Transition, old: Member | None, now: Moment) -> Member:
         culprits=step.culprits,
         cause=None if old is None else old.cause,
     )
+
+
+def _asked(step: Transition, old: Member | None) -> str | None:
+    """As the newest step that looked has it: those of recovery and close do not."""
+    if old is None or step.signal in (Signal.BREACH, Signal.WIDENED, Signal.CHANGED):
+        return step.asked
+    return old.asked
 
 
 def _began(

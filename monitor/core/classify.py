@@ -15,12 +15,13 @@ error says: the probe that asks without a key expects its 401.
 | Cloudflare cannot reach or use the origin (52x, category `origin`, 1xxx with a 5xx or of name resolution, tunnels and workers) | `server_error` |
 | Cloudflare refuses this address, region or client (any other 1xxx, any other category with a 4xx) | `blocked` |
 | the `forbidden` shape with a 4xx; sent to the page for unserved regions; 451 | `blocked` |
-| the text `Rate exceeded` below 500 | `bad_content` |
+| the text `Rate exceeded` below 500: from a probe that was `ok` here before; never was | `bad_content`; `unproven` |
 | every check that counts passed: within its latency objective; past it | `ok`; `slow` |
+| a code or a sentence of the vendor's that is known (`core/causes.py`) | what it says: mostly `client_error` |
+| with `gateway: true`, an error without Claude's document around it: 401, 403; 429; another below 500; 5xx | `credential_rejected`; `rate_limited`; `client_error`; `server_error` |
 | 529, `overloaded_error` or the message "Overloaded", whatever the status | `overloaded` |
-| spend limit reached, credit balance too low | `client_error` |
 | 429, or `rate_limit_error` below 500 | `rate_limited` |
-| the check `stream` failed | `stream_broken` |
+| the check `stream` failed, but for an error event of a type that refuses us | `stream_broken` |
 | 5xx; `api_error` or `timeout_error` in any status | `server_error` |
 | a key refused in an error document (401, 403, their types): worked before and evidence; else | `auth_error`; `credential_rejected` |
 | only the check `model` failed | `client_error` |
@@ -29,7 +30,13 @@ error says: the probe that asks without a key expects its 401.
 | anything else: from a probe that was `ok` here before; from one that never was | `bad_content`; `unproven` |
 
 A 403 says that the key may not do this; successes of other probes say nothing against it, so it is
-an `auth_error` only where this probe was ok before.
+an `auth_error` only where this probe was ok before. Nor do successes of the same probe: behind a
+pool of addresses of which one is refused, they alternate. What else may be evidence stands in
+`core/credential.py`.
+
+An error event in a stream counts as an error document does. Through a gateway, what it quotes of
+Claude's own error is read in place of the gateway's; a refused key is never an `auth_error` there,
+for which key was refused, the proxy's or the one behind it, nobody can tell.
 
 Two rows are choices where the contract is silent. A bare 4xx without an error document (a 404 page
 where a 200 was) from a proven probe is bad: our request did not change, so the other side did. And
@@ -45,6 +52,7 @@ from typing import Final
 
 from monitor.core.answer import clean
 from monitor.core.bare import judge_bare
+from monitor.core.causes import cause_of, unwrapped
 from monitor.core.failure import Ruling, judge_failure
 from monitor.core.observation import Answer, Failure, Observation
 from monitor.core.outcome import Outcome, Verdict
@@ -68,8 +76,11 @@ _LEGAL_STATUS = 451
 _REFUSED_STATUSES = (401, 403)
 _BARE_CLIENT_STATUSES = (402, 413)
 _CLIENT_STATUS_MIN = 400
+_REDIRECT_STATUS_MIN = 300
 _SERVER_STATUS_MIN = 500
 
+_UNAUTHORIZED_STATUS = 401
+_OK_STATUS = 200
 _AUTH_TYPES = ("authentication_error", "permission_error")
 _SERVER_TYPES = ("api_error", "timeout_error")
 _CLIENT_TYPES = (
@@ -79,8 +90,8 @@ _CLIENT_TYPES = (
     "not_found_error",
     "request_too_large",
 )
-_SPEND_LIMIT_CODE = "enforced_spend_limit_reached"
-_NO_CREDIT = "credit balance is too low"
+_GATEWAY_KEY_TYPES = ("auth_error", "no_db_connection", "token_not_found_in_db", "expired_key")
+"""Types with which LiteLLM refuses a key of its own, whatever the status."""
 
 _DOUBT = "; this probe was never ok here: the vendor changed, or our config is wrong"
 
@@ -138,6 +149,8 @@ def _rule(observation: Observation, context: Context) -> Ruling:
     answer = observation.answer
     if answer is None:
         return judge_bare(observation, context)
+    if context.probe.gateway:
+        answer = unwrapped(answer)
     for answer_rule in _ANSWER_RULES:
         ruling = answer_rule(answer, observation, context)
         if ruling is not None:
@@ -235,10 +248,11 @@ def _region(answer: Answer, _observation: Observation, _context: Context) -> Rul
 # ------------------------------------------------------------------ Claude
 
 
-def _rate_exceeded(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+def _rate_exceeded(answer: Answer, _observation: Observation, context: Context) -> Ruling | None:
     if not answer.rate_exceeded or answer.status >= _SERVER_STATUS_MIN:
         return None
-    return Outcome.BAD_CONTENT, f"answered {answer.status} with nothing but 'Rate exceeded'"
+    outcome = Outcome.BAD_CONTENT if context.proven else Outcome.UNPROVEN
+    return outcome, f"answered {answer.status} with nothing but 'Rate exceeded'"
 
 
 def _as_expected(answer: Answer, observation: Observation, context: Context) -> Ruling | None:
@@ -264,14 +278,39 @@ def _overloaded(answer: Answer, _observation: Observation, _context: Context) ->
     return None
 
 
-def _out_of_money(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
-    if not _is_client_status(answer.status):
+def _known_cause(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
+    cause = cause_of(answer)
+    return None if cause is None else (cause.outcome, f"{cause.meaning}: {said(answer)}")
+
+
+def _gateway_answered(answer: Answer, _observation: Observation, context: Context) -> Ruling | None:
+    """An error in a proxy's own words; what it passes on of Claude's is judged as Claude's."""
+    if not context.probe.gateway or answer.enveloped:
         return None
-    if answer.error_code == _SPEND_LIMIT_CODE:
-        return Outcome.CLIENT_ERROR, f"our spend limit is reached: {said(answer)}"
-    if _NO_CREDIT in (answer.error_message or "").lower():
-        return Outcome.CLIENT_ERROR, f"our balance is used up: {said(answer)}"
+    status = _stated_status(answer)
+    sentence = f"{said(answer)}: the gateway's own answer, not Claude's"
+    if status in _REFUSED_STATUSES or answer.error_type in _GATEWAY_KEY_TYPES:
+        return Outcome.CREDENTIAL_REJECTED, sentence
+    if status == _RATE_LIMITED_STATUS:
+        return Outcome.RATE_LIMITED, sentence
+    if _REDIRECT_STATUS_MIN <= status < _SERVER_STATUS_MIN:
+        return Outcome.CLIENT_ERROR, sentence
+    if status >= _SERVER_STATUS_MIN and status != _OVERLOADED_STATUS:
+        return Outcome.SERVER_ERROR, sentence
     return None
+
+
+def _stated_status(answer: Answer) -> int:
+    """The status, or the one that an error in a gateway's 200 states in its `code`."""
+    code = answer.error_code or ""
+    if (
+        answer.status == _OK_STATUS
+        and code.isascii()
+        and code.isdigit()
+        and len(code) == len("401")
+    ):
+        return int(code)
+    return answer.status
 
 
 def _rate_limited(answer: Answer, _observation: Observation, _context: Context) -> Ruling | None:
@@ -281,7 +320,11 @@ def _rate_limited(answer: Answer, _observation: Observation, _context: Context) 
     return None
 
 
-def _stream_broken(answer: Answer, observation: Observation, _context: Context) -> Ruling | None:
+def _stream_broken(answer: Answer, observation: Observation, context: Context) -> Ruling | None:
+    # Claude has taken the key when its stream begins; a gateway may not have asked yet.
+    ours = (*_CLIENT_TYPES, *_AUTH_TYPES) if context.probe.gateway else _CLIENT_TYPES
+    if answer.anthropic_error and answer.error_type in ours:
+        return None
     for check in observation.checks:
         if check.name == STREAM_CHECK and check.failed:
             return Outcome.STREAM_BROKEN, f"answered {answer.status}, but {check_words(check)}"
@@ -302,14 +345,27 @@ def _key_refused(answer: Answer, _observation: Observation, context: Context) ->
         return Outcome.CREDENTIAL_REJECTED, f"{said(answer)}; the key has never worked here"
     if context.key_evidence is None:
         return Outcome.CREDENTIAL_REJECTED, f"{said(answer)}; the key worked before"
-    if answer.status == _FORBIDDEN_STATUS and not context.proven:
+    if is_forbidden(answer) and not context.proven:
         return Outcome.CREDENTIAL_REJECTED, f"{said(answer)}; the key was never allowed this here"
     return Outcome.AUTH_ERROR, f"{said(answer)}; {context.key_evidence}"
 
 
+def is_forbidden(answer: Answer) -> bool:
+    """Whether the key may not do this or not from here, rather than that it is not known."""
+    if answer.status == _UNAUTHORIZED_STATUS:
+        return False
+    return answer.status == _FORBIDDEN_STATUS or answer.error_type == "permission_error"
+
+
+def _refuses_us(answer: Answer) -> bool:
+    """Whether it is an error document of a 4xx, or one in a 200: an error event of a stream."""
+    told = _is_client_status(answer.status) or answer.status == _OK_STATUS
+    return answer.anthropic_error and told
+
+
 def _is_refusal(answer: Answer) -> bool:
     """Whether the application, by an error document, refuses who asks rather than what."""
-    if not (answer.anthropic_error and _is_client_status(answer.status)):
+    if not _refuses_us(answer):
         return False
     if answer.status == _FORBIDDEN_STATUS and answer.error_type in _CLIENT_TYPES:
         return False
@@ -327,7 +383,8 @@ def _not_set_up(answer: Answer, observation: Observation, _context: Context) -> 
 
 
 def _client_error(answer: Answer, _observation: Observation, context: Context) -> Ruling | None:
-    typed = answer.anthropic_error and _is_client_status(answer.status) and not _is_refusal(answer)
+    known = answer.error_type in _CLIENT_TYPES or _is_client_status(answer.status)
+    typed = _refuses_us(answer) and known and not _is_refusal(answer)
     if typed or answer.status in _BARE_CLIENT_STATUSES:
         key = refused_key(answer.error_message) if context.probe.paid else None
         hint = "" if key is None else f"; change `{key}` of this probe"
@@ -348,6 +405,8 @@ def _mismatch(answer: Answer, observation: Observation, context: Context) -> Rul
     """An answer that no rule knows and that is not the one expected."""
     failed = next((check for check in observation.checks if check.failed), None)
     sentence = said(answer) if failed is None else f"{said(answer)}; {check_words(failed)}"
+    if context.probe.gateway and not answer.is_json and answer.content_type:
+        sentence = f"{sentence}; the gateway sent {answer.content_type}, which Claude does not"
     return Outcome.BAD_CONTENT if context.proven else Outcome.UNPROVEN, sentence
 
 
@@ -389,8 +448,9 @@ _ANSWER_RULES: Final[tuple[_AnswerRule, ...]] = (
     _region,
     _rate_exceeded,
     _as_expected,
+    _known_cause,
+    _gateway_answered,
     _overloaded,
-    _out_of_money,
     _rate_limited,
     _stream_broken,
     _server_error,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from monitor.core.outcome import Outcome
@@ -104,6 +105,14 @@ DELTA_TYPES: Final = frozenset({
 """Pieces of a block in a stream."""
 
 
+class Scope(StrEnum):
+    """Whom an affair of the caller's own hits at the same time."""
+
+    ORGANIZATION = "organization"
+    CREDENTIAL = "credential"
+    PROBE = "probe"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorCode:
     """What `error.details.error_code` means for a probe of models, count_tokens or messages.
@@ -114,16 +123,20 @@ class ErrorCode:
         outcome: what a run that meets it comes to; whose fault follows from it.
         meaning: what happened, for the sentence of a verdict.
         hint: what the operator can do about it; empty where nothing.
+        scope: whom it hits.
     """
 
     status: int
     outcome: Outcome
     meaning: str
     hint: str = ""
+    scope: Scope = Scope.CREDENTIAL
 
 
-def _ours(status: int, meaning: str, hint: str) -> ErrorCode:
-    return ErrorCode(status=status, outcome=Outcome.CLIENT_ERROR, meaning=meaning, hint=hint)
+def _ours(status: int, meaning: str, hint: str, scope: Scope = Scope.CREDENTIAL) -> ErrorCode:
+    return ErrorCode(
+        status=status, outcome=Outcome.CLIENT_ERROR, meaning=meaning, hint=hint, scope=scope
+    )
 
 
 _KEY_SERVICE = "Check the key and its firewall in your key management service."
@@ -133,7 +146,10 @@ _USER_PROFILE = "Check the user profile that the key's requests are billed to."
 
 ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
     "organization_on_hold": _ours(
-        400, "our organization is on hold", "Appeal at the address that the vendor's mail names."
+        400,
+        "our organization is on hold",
+        "Appeal at the address that the vendor's mail names.",
+        Scope.ORGANIZATION,
     ),
     "claude_code_key_creator_not_member": _ours(
         400,
@@ -144,10 +160,10 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
         400, "this version of Claude Code is refused as too old", "Update Claude Code."
     ),
     "organization_type_not_supported": _ours(
-        400, "this endpoint is not for our kind of organization", "Take the probe out."
+        400, "this endpoint is not for our kind of organization", "Take the probe out.", Scope.PROBE
     ),
     "parent_organization_required": _ours(
-        400, "this endpoint is for a parent organization only", "Take the probe out."
+        400, "this endpoint is for a parent organization only", "Take the probe out.", Scope.PROBE
     ),
     "workspace_human_review_disabled": _ours(
         400,
@@ -165,10 +181,13 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
         meaning="the vendor cannot read the encryption settings of our workspace",
     ),
     "enforced_spend_limit_reached": _ours(
-        429, "the monthly spend limit of our tier is reached", _CONSOLE_LIMITS
+        429, "the monthly spend limit of our tier is reached", _CONSOLE_LIMITS, Scope.ORGANIZATION
     ),
     "contract_spend_limit_reached": _ours(
-        429, "the spend limit of our contract is reached", "Ask the vendor's sales team."
+        429,
+        "the spend limit of our contract is reached",
+        "Ask the vendor's sales team.",
+        Scope.ORGANIZATION,
     ),
     "ramp_limit_exceeded": ErrorCode(
         status=429,
@@ -192,17 +211,22 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
         403,
         "asked from a Claude sandbox whose network is restricted",
         "Run the monitor outside of the sandbox.",
+        Scope.ORGANIZATION,
     ),
-    "request_body_encoding_invalid": _ours(400, "our body does not decode", _REQUEST),
-    "request_body_encoding_unsupported": _ours(400, "the coding of our body is refused", _REQUEST),
-    "unsupported_charset": _ours(400, "the charset of our body is refused", _REQUEST),
+    "request_body_encoding_invalid": _ours(400, "our body does not decode", _REQUEST, Scope.PROBE),
+    "request_body_encoding_unsupported": _ours(
+        400, "the coding of our body is refused", _REQUEST, Scope.PROBE
+    ),
+    "unsupported_charset": _ours(400, "the charset of our body is refused", _REQUEST, Scope.PROBE),
     "request_body_timeout": ErrorCode(
         status=400,
         outcome=Outcome.BLOCKED,
         meaning="our body did not arrive in time",
         hint="Look at the network and the proxy on our side.",
     ),
-    "request_body_too_large_after_decoding": _ours(413, "our body is too large", _REQUEST),
+    "request_body_too_large_after_decoding": _ours(
+        413, "our body is too large", _REQUEST, Scope.PROBE
+    ),
     "compaction_unavailable": ErrorCode(
         status=529, outcome=Outcome.OVERLOADED, meaning="compaction has no capacity"
     ),

@@ -4,15 +4,21 @@ No header separates a revoked key from an outage that refuses valid ones, as on 
 does: a revoked key is refused always, so a success after a refusal speaks for it; a second key that
 worked is hardly revoked in the same minutes; runs without any key fail; the vendor says so.
 
+A 403 says less than a 401: that the key may not do this, or not from here. It is the organization's
+own affair more often than not, as an allowlist is, and alternates with successes behind a pool of
+addresses of which one is refused. So no success speaks for the key then, and the refusal of a
+second one only if the two are of different organizations. Keys whose organization the config does
+not name may be of the same one.
+
 Keys are known by a salted hash, so a new key starts without history. Nothing here reads a clock:
 `at` is a moment of a run in monotonic seconds, the same one for all (its start, or its end); calls
 may come out of that order, for runs overlap.
 
 The order of calls for one refused run, so that each is judged again at most once:
 
-    book.refused(key, run_id, at)
-    evidence = book.evidence(key, at, unkeyed_bad=...)   # goes into the verdict
-    if the verdict is auth_error: re-judge book.take_pending(key), which include this run
+    book.refused(key, run_id, at, forbidden=...)
+    evidence = book.evidence(key, at, unkeyed_bad=..., forbidden=...)   # goes into the verdict
+    if the verdict is auth_error: re-judge book.take_pending(key, forbidden=...), with this run
 
 and for one accepted run: `accepted`, then `evidence`; if there is some, `take_pending`.
 """
@@ -52,23 +58,28 @@ class _Key:
     Attributes:
         accepted: moment of the latest accepted run.
         refused: moment of the latest refused run.
-        vindicated: moment of the latest refused run that an accepted one followed.
+        denied: moment of the latest one refused by a 401.
+        vindicated: moment of the latest of these that an accepted one followed.
         touched: number of the last call about it; the least is forgotten first.
-        refusals: (moment, run id) of refusals to be judged again when evidence comes.
+        refusals: (moment, run id, by a 403) of refusals to be judged again when evidence comes.
     """
 
     accepted: float = _NEVER
     refused: float = _NEVER
+    denied: float = _NEVER
     vindicated: float = _NEVER
     touched: int = 0
-    refusals: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=REFUSALS_MAX))
+    refusals: deque[tuple[float, str, bool]] = field(
+        default_factory=lambda: deque(maxlen=REFUSALS_MAX)
+    )
 
 
 class CredentialBook:
     """The history of every key that a run carried. Bounded; deterministic; without a clock."""
 
-    def __init__(self) -> None:
-        """An empty book: no key has ever worked."""
+    def __init__(self, organizations: Mapping[str, str | None] | None = None) -> None:
+        """An empty book: no key has ever worked. `organizations`: which each key is of, if said."""
+        self._organizations = organizations or {}
         self._keys: dict[str, _Key] = {}
         self._latest = _NEVER
         self._calls = 0
@@ -77,13 +88,13 @@ class CredentialBook:
         """A run with the key `credential` was ok at `at`."""
         key = self._touch(credential, at)
         key.accepted = max(key.accepted, at)
-        before = [start for start, _ in key.refusals if start < at]
+        before = [start for start, _, forbidden in key.refusals if start < at and not forbidden]
         key.vindicated = max(key.vindicated, *before, _NEVER)
-        if key.refused < at:
-            key.vindicated = max(key.vindicated, key.refused)
+        if key.denied < at:
+            key.vindicated = max(key.vindicated, key.denied)
 
-    def refused(self, credential: str, run_id: str, at: float) -> None:
-        """A run with the key was refused.
+    def refused(self, credential: str, run_id: str, at: float, *, forbidden: bool = False) -> None:
+        """A run with the key was refused; `forbidden`: by a 403.
 
         Kept for a second judgement only if the key had been accepted before: what a new key meets
         until it is switched on is no outage, even though it works later.
@@ -91,10 +102,12 @@ class CredentialBook:
         worked = self.worked(credential)
         key = self._touch(credential, at)
         key.refused = max(key.refused, at)
-        if at < key.accepted:
-            key.vindicated = max(key.vindicated, at)
+        if not forbidden:
+            key.denied = max(key.denied, at)
+            if at < key.accepted:
+                key.vindicated = max(key.vindicated, at)
         if worked:
-            key.refusals.append((at, run_id))
+            key.refusals.append((at, run_id, forbidden))
 
     def worked(self, credential: str) -> bool:
         """Whether the key was ever accepted, as far as is remembered."""
@@ -102,7 +115,13 @@ class CredentialBook:
         return key is not None and key.accepted > _NEVER
 
     def evidence(
-        self, credential: str, at: float, *, unkeyed_bad: int, provider_says_auth: bool = False
+        self,
+        credential: str,
+        at: float,
+        *,
+        unkeyed_bad: int,
+        provider_says_auth: bool = False,
+        forbidden: bool = False,
     ) -> str | None:
         """One sentence that says why a refusal at `at` is not the key's fault; None without one.
 
@@ -111,19 +130,41 @@ class CredentialBook:
             at: the moment of the refused run.
             unkeyed_bad: bad runs without a key in the minutes around it.
             provider_says_auth: the vendor's page speaks of authentication now.
+            forbidden: the refusal was a 403.
         """
         key = self._keys.get(credential)
-        if key is not None and key.vindicated >= at - EVIDENCE_WINDOW:
+        if key is not None and not forbidden and key.vindicated >= at - EVIDENCE_WINDOW:
             return f"{ACCEPTED_BETWEEN} in the last 10 min"
-        siblings = (other for name, other in self._keys.items() if name != credential)
-        if any(_fails_now(other, at) for other in siblings):
-            return SIBLING_REFUSED
+        for name, other in self._keys.items():
+            apart = self._apart(name, credential)
+            # Of one organization, only a key that is not known any more speaks for another such.
+            moment = other.refused if apart else other.denied
+            told = apart or not forbidden
+            if name != credential and told and _fails_now(other, moment, at):
+                return SIBLING_REFUSED
         if unkeyed_bad >= UNKEYED_BAD_MIN:
             return f"{unkeyed_bad} {UNKEYED_FAILED}"
         return PROVIDER_SAYS if provider_says_auth else None
 
-    def take_pending(self, credential: str) -> tuple[str, ...]:
+    def _apart(self, one: str, other: str) -> bool:
+        """Whether two keys are known to be of different organizations."""
+        a, b = self._organizations.get(one), self._organizations.get(other)
+        return a is not None and b is not None and a != b
+
+    def passing(self, credential: str, at: float) -> tuple[str, ...]:
+        """Other keys whose newest run of the last 10 minutes was accepted."""
+        return tuple(
+            name
+            for name, other in self._keys.items()
+            if name != credential
+            and other.accepted > other.refused
+            and other.accepted >= at - EVIDENCE_WINDOW
+        )
+
+    def take_pending(self, credential: str, *, forbidden: bool = False) -> tuple[str, ...]:
         """Ids of the key's refusals of the last 10 minutes, oldest call first; then forgotten.
+
+        Those by a 403, or those by a 401.
 
         To be called when there is evidence: they are judged again as `auth_error`. At most
         `REFUSALS_MAX`, the newest.
@@ -132,9 +173,10 @@ class CredentialBook:
         if key is None:
             return ()
         since = self._latest - EVIDENCE_WINDOW
-        pending = tuple(run_id for start, run_id in key.refusals if start >= since)
-        key.refusals.clear()
-        return pending
+        taken = [refusal for refusal in key.refusals if refusal[2] is forbidden]
+        for refusal in taken:
+            key.refusals.remove(refusal)
+        return tuple(run_id for start, run_id, _ in taken if start >= since)
 
     def credentials(self) -> tuple[str, ...]:
         """Every key remembered: new evidence for one may be evidence for its siblings."""
@@ -148,8 +190,9 @@ class CredentialBook:
                     "credential": credential,
                     "accepted": _finite(key.accepted),
                     "refused": _finite(key.refused),
+                    "denied": _finite(key.denied),
                     "vindicated": _finite(key.vindicated),
-                    "refusals": [[start, run_id] for start, run_id in key.refusals],
+                    "refusals": [list(refusal) for refusal in key.refusals],
                 }
                 for credential, key in sorted(self._keys.items(), key=lambda pair: pair[1].touched)
             ]
@@ -184,9 +227,9 @@ class CredentialBook:
             del self._keys[min(self._keys, key=lambda name: self._keys[name].touched)]
 
 
-def _fails_now(key: _Key, at: float) -> bool:
-    """Whether a key that worked is refused in the minutes of `at`, and not accepted since."""
-    return _NEVER < key.accepted < key.refused and key.refused >= at - SIBLING_WINDOW
+def _fails_now(key: _Key, refused: float, at: float) -> bool:
+    """Whether a key that worked was `refused` in the minutes of `at`, and not accepted since."""
+    return _NEVER < key.accepted < refused and refused >= at - SIBLING_WINDOW
 
 
 def _finite(at: float) -> float | None:
@@ -201,12 +244,15 @@ def _restored(entry: Mapping[str, object], shift: float) -> tuple[str, _Key] | N
     key = _Key(
         accepted=_moment(entry.get("accepted"), shift),
         refused=_moment(entry.get("refused"), shift),
+        denied=_moment(entry.get("denied", entry.get("refused")), shift),
         vindicated=_moment(entry.get("vindicated"), shift),
     )
     for refusal in refusals:
         match refusal:
             case [float() | int() as start, str() as run_id]:
-                key.refusals.append((start + shift, run_id))
+                key.refusals.append((start + shift, run_id, False))
+            case [float() | int() as start, str() as run_id, bool() as forbidden]:
+                key.refusals.append((start + shift, run_id, forbidden))
             case _:
                 return None
     return credential, key

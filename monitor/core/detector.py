@@ -31,13 +31,13 @@ What comes of a step, an incident of one component or of several, is not decided
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from monitor.core.closing import SLIP_MAX, clean, recovery, relapse, silent
 from monitor.core.dating import began, ended
-from monitor.core.family import dead_family, members
+from monitor.core.family import dead_family, members, only_asked
 from monitor.core.incident import Reason, State
 from monitor.core.moment import Moment
 from monitor.core.noise import NoiseMeter
@@ -151,7 +151,8 @@ class Detector:
     def _open(self, found: Found, now: Moment) -> Transition:
         old, close = self.standing, self._policy.close
         family = dead_family(found, self._windows, self._policy, now.mono, self.lines)
-        state = outage_state(found.entries, State.PARTIAL_OUTAGE, self._policy.severity)
+        asked = self._only_asked(found.pool, now)
+        state = self._outage(found.entries, State.PARTIAL_OUTAGE, asked)
         again = old.closed is not None and now.mono - old.closed <= close.reopen_within
         reopened = tuple(when for when in old.reopened if when >= now.mono - close.flaps_in)
         onset = impact_start(found)
@@ -171,8 +172,9 @@ class Detector:
         return self._step(
             Signal.BREACH,
             found.breach.reason,
-            found.breach.sentence,
+            found.breach.sentence + _asked_words(asked),
             deepest=deepest_good(self.pools, found.pool, self._windows, self._policy, now.mono),
+            asked=asked,
             proven=path_proven(found.entries, self._policy.fast.answered_min),
         )
 
@@ -221,11 +223,20 @@ class Detector:
             culprits=tuple(sorted({*standing.culprits, *found.culprits})),
             recovered=None,
         )
-        entries = self._recent(now)
-        state = outage_state(entries, State.PARTIAL_OUTAGE, self._policy.severity)
+        asked = self._only_asked(self.deciding, now)
+        state = self._outage(self._recent(now), State.PARTIAL_OUTAGE, asked)
         self.standing = replace(self.standing, state=state)
         deepest = deepest_good(self.pools, self.deciding, self._windows, self._policy, now.mono)
-        return [self._step(Signal.WIDENED, Reason.WIDENED, found.breach.sentence, deepest=deepest)]
+        sentence = found.breach.sentence + _asked_words(asked)
+        return [self._step(Signal.WIDENED, Reason.WIDENED, sentence, deepest=deepest, asked=asked)]
+
+    def _only_asked(self, pool: Pool, now: Moment) -> str | None:
+        return only_asked(pool, self._windows, self._policy, now.mono, self.lines)
+
+    def _outage(self, entries: Sequence[Entry], before: State, asked: str | None) -> State:
+        """Partial or major; never major where only the models of the family `asked` were."""
+        state = outage_state(entries, before, self._policy.severity)
+        return state if asked is None else min(state, State.PARTIAL_OUTAGE, key=list(State).index)
 
     def _recent(self, now: Moment) -> list[Entry]:
         since = max(self.standing.onset, now.mono - self._policy.severity.window)
@@ -237,7 +248,8 @@ class Detector:
         if standing.stage is not Stage.OPEN or standing.family is not None:
             return []
         entries = self._recent(now)
-        state = outage_state(entries, standing.state, self._policy.severity)
+        asked = self._only_asked(self.deciding, now)
+        state = self._outage(entries, standing.state, asked)
         if state is standing.state:
             return []
         self.standing = replace(
@@ -247,9 +259,9 @@ class Detector:
         seconds = now.mono - max(standing.onset, now.mono - self._policy.severity.window)
         sentence = (
             f"severity: {bad} of {len(entries)} runs of the pool bad in {seconds:.0f} s "
-            f"({self._policy.severity.major:.0%} is a major outage)"
+            f"({self._policy.severity.major:.0%} is a major outage){_asked_words(asked)}"
         )
-        return [self._step(Signal.CHANGED, Reason.SEVERITY_CHANGED, sentence)]
+        return [self._step(Signal.CHANGED, Reason.SEVERITY_CHANGED, sentence, asked=asked)]
 
     def _recover(self, now: Moment) -> list[Transition]:
         """A row of good runs, and no probe of the pool still failing."""
@@ -319,6 +331,7 @@ class Detector:
         sentence: str,
         *,
         deepest: Depth | None = None,
+        asked: str | None = None,
         proven: bool = True,
     ) -> Transition:
         standing = self.standing
@@ -332,6 +345,7 @@ class Detector:
             depth=standing.depth,
             deepest_good=deepest,
             family=standing.family,
+            asked=None if standing.family is not None else asked,
             onset=standing.onset,
             recovered=standing.recovered,
             began=began(signal, standing, pool, self._windows) if pool else None,
@@ -360,6 +374,10 @@ class Detector:
         self.watched = None if saved["watched"] is None else saved["watched"] + shift
         if "noise" in saved:
             self.noise.restore(saved["noise"], shift)
+
+
+def _asked_words(asked: str | None) -> str:
+    return "" if asked is None else f"; of the models only {asked} was asked"
 
 
 def impact_start(found: Found) -> float:

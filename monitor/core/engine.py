@@ -131,9 +131,10 @@ class Engine:
         for earlier in self._judge.key_doubts(now.mono):
             effects += self._again(earlier, now)
         if not observation.provisional:
-            credential = self._probes[observation.probe].credential
-            worked = credential is not None and self._judge.worked(credential)
-            effects += self.notices.about(judged, worked=worked, now=now)
+            probe = self._probes[observation.probe]
+            worked = probe.credential is not None and self._judge.worked(probe.credential)
+            passing = () if verdict.counts is Counts.GOOD else self._judge.passing(probe, now.mono)
+            effects += self.notices.about(judged, worked=worked, now=now, passing=passing)
         if verdict.counts is Counts.BAD or len(effects) > 1:
             effects += self._board.changes(now)
         return self._beside.put(effects, now)

@@ -1,7 +1,8 @@
 """Families of models: haiku, sonnet, opus. One that is dead alone is a small matter of its own.
 
 Everybody else can go to another family meanwhile, so it is degraded performance and not an outage,
-for as long as nothing else fails.
+for as long as nothing else fails. Where nothing is known of the others (refused to us, not asked)
+nobody can say that they are well, nor that they are not: an outage, but a partial one at most.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from monitor.core.opening import Found
 from monitor.core.outcome import Depth
 from monitor.core.plan import ProbePlan
 from monitor.core.policy import Policy
+from monitor.core.pools import Pool
 from monitor.core.window import Windows
 
 _WORD = re.compile(r"[a-z]+")
@@ -43,10 +45,11 @@ def line_of(model: str, lines: Mapping[str, str]) -> str:
 def dead_family(
     found: Found, windows: Windows, policy: Policy, now: float, lines: Mapping[str, str] = _NONE
 ) -> str | None:
-    """The family that fails alone: it gives the bad runs, and every other one is well just now.
+    """The family that fails alone: it gives the bad runs, and the others are well just now.
 
-    None where less or more than that is the case, or where no other family is asked. `lines` are
-    those of the list of models.
+    None where less or more than that is the case, or where of no other family anything is known;
+    a family of which nothing is known, because its model is refused to us, says nothing of the
+    rest. `lines` are those of the list of models.
     """
     if found.pool.depth is not Depth.INFERENCE:
         return None
@@ -57,8 +60,23 @@ def dead_family(
     stray = sum(family != dead for family in bad)
     if not dead or not others or stray > STRAY_MAX:
         return None
-    well = all(_well(probe, windows, policy, now) for probe in others)
-    return dead if well else None
+    last = [newest(probe, windows, policy, now) for probe in others]
+    known = [entry for entry in last if entry is not None]
+    return dead if known and not any(entry.bad for entry in known) else None
+
+
+def only_asked(
+    pool: Pool, windows: Windows, policy: Policy, now: float, lines: Mapping[str, str] = _NONE
+) -> str | None:
+    """The one family of which anything is known in a pool of inference; None where more is."""
+    if pool.depth is not Depth.INFERENCE or any(probe.model is None for probe in pool.probes):
+        return None
+    heard = {
+        line_of(probe.model or "", lines)
+        for probe in pool.probes
+        if newest(probe, windows, policy, now) is not None
+    }
+    return next(iter(heard)) if len(heard) == 1 else None
 
 
 def members(
@@ -70,8 +88,3 @@ def members(
         for probe in probes
         if probe.model is not None and line_of(probe.model, lines) == family
     )
-
-
-def _well(probe: ProbePlan, windows: Windows, policy: Policy, now: float) -> bool:
-    last = newest(probe, windows, policy, now)
-    return last is not None and not last.bad

@@ -252,6 +252,7 @@ class Incident:
         alternatives: other routes to a model, as they stood.
         flapping: it keeps coming back; that is told once, not each time.
         model: the one family of models that is dead, while all others are well.
+        asked: the one family of models of which anything is known, where that is no more.
         timeline: its story, announced or not; the beginning and the newest are kept.
     """
 
@@ -278,6 +279,7 @@ class Incident:
     alternatives: tuple[Alternative, ...] = ()
     flapping: bool = False
     model: str | None = None
+    asked: str | None = None
     timeline: tuple[Note, ...] = ()
 
     @property

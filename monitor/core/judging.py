@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.core.classify import Context, classify
+from monitor.core.causes import cause_of
+from monitor.core.classify import Context, classify, is_forbidden
 from monitor.core.codec import from_plain, to_plain
 from monitor.core.credential import CredentialBook
 from monitor.core.effects import Judged
 from monitor.core.guard import ControlGuard
 from monitor.core.observation import Observation
-from monitor.core.outcome import Counts, Outcome
+from monitor.core.outcome import Counts, Depth, Outcome
 from monitor.core.plan import Plan, ProbePlan
 from monitor.core.policy import Policy
 from monitor.core.rules import share_limited
@@ -29,6 +30,8 @@ DOUBTED_SECONDS = 600.0
 UNKEYED_SECONDS = 120.0
 SILENT_SAVED_SECONDS = 60.0
 """The control targets' word on a run comes within seconds: older ones need no saving."""
+
+_REFUSED = (Outcome.CREDENTIAL_REJECTED, Outcome.AUTH_ERROR)
 
 
 class Judge:
@@ -41,7 +44,9 @@ class Judge:
         self._guard = guard
         self._windows = windows
         self._probes = {probe.name: probe for probe in plan.probes}
-        self._credentials = CredentialBook()
+        self._credentials = CredentialBook(
+            {p.credential: p.organization for p in plan.probes if p.credential is not None}
+        )
         self._unkeyed = {
             probe.name: tuple(
                 other.name
@@ -54,6 +59,7 @@ class Judge:
         self._silent: OrderedDict[str, Judged] = OrderedDict()
         self._refused: OrderedDict[str, Judged] = OrderedDict()
         self.proven: set[str] = set()
+        self._through_gateway: set[str] = set()
         self._vendor_spoke: tuple[frozenset[str], float] = (frozenset(), float("-inf"))
 
     def vendor_spoke(self, word: tuple[frozenset[str], float] | None) -> None:
@@ -86,18 +92,28 @@ class Judge:
             probe=probe,
             proven=probe.name in self.proven,
             key_worked=key is not None and self._credentials.worked(key),
-            key_evidence=None if key is None else self._evidence(probe, key, observation.started),
+            key_evidence=None
+            if key is None
+            else self._evidence(probe, key, observation.started, forbidden=_forbidden(observation)),
             no_network=no_network,
             loop_late_max=self._policy.loop_late,
         )
 
-    def _evidence(self, probe: ProbePlan, key: str, now: float) -> str | None:
-        """Why a refusal is not the key's fault, if anything says so."""
+    def _evidence(self, probe: ProbePlan, key: str, now: float, *, forbidden: bool) -> str | None:
+        """Why a refusal (by a 403 where `forbidden`) is not the key's fault, if anything says so.
+
+        Through a gateway nothing does: which of two keys is refused, its own or the one behind it,
+        nobody can tell.
+        """
+        if probe.gateway:
+            return None
         entries = self._windows.since(self._unkeyed.get(probe.name, ()), now - UNKEYED_SECONDS)
         bad = self._unkeyed_bad([entry for entry in entries if entry.bad])
         components, until = self._vendor_spoke
         says = now <= until and not components.isdisjoint(probe.components)
-        return self._credentials.evidence(key, now, unkeyed_bad=bad, provider_says_auth=says)
+        return self._credentials.evidence(
+            key, now, unkeyed_bad=bad, provider_says_auth=says, forbidden=forbidden
+        )
 
     def _unkeyed_bad(self, bad: Sequence[Entry]) -> int:
         """How many bad runs without a key say something of keys.
@@ -121,12 +137,24 @@ class Judge:
         self._silent.pop(observation.run_id, None)
         if verdict.counts is Counts.BAD and not verdict.answered:
             _keep(self._silent, judged)
-        if probe.credential is None:
-            return
-        if verdict.counts is Counts.GOOD:
-            self._credentials.accepted(probe.credential, observation.started)
-        elif verdict.outcome in (Outcome.CREDENTIAL_REJECTED, Outcome.AUTH_ERROR):
-            self._credentials.refused(probe.credential, observation.run_id, observation.started)
+        if probe.credential is not None:
+            self._learn_key(probe, probe.credential, judged)
+
+    def _learn_key(self, probe: ProbePlan, key: str, judged: Judged) -> None:
+        """What the run says of its key."""
+        observation, verdict = judged.observation, judged.verdict
+        good = verdict.counts is Counts.GOOD
+        if probe.gateway:
+            # What a gateway takes or refuses says nothing of how Claude treats keys.
+            if good and probe.depth is Depth.INFERENCE:
+                self._through_gateway.add(key)
+        elif good:
+            self._credentials.accepted(key, observation.started)
+        elif verdict.outcome in _REFUSED and not _own_affair(observation):
+            forbidden = _forbidden(observation)
+            self._credentials.refused(
+                key, observation.run_id, observation.started, forbidden=forbidden
+            )
             if verdict.outcome is Outcome.CREDENTIAL_REJECTED:
                 _keep(self._refused, judged)
 
@@ -158,9 +186,11 @@ class Judge:
             key = probe.credential
             if key is None or not self._credentials.worked(key):
                 continue
-            evidence = self._evidence(probe, key, now)
-            if evidence is not None:
-                changed += self._reread(self._credentials.take_pending(key), evidence)
+            for forbidden in (False, True):
+                evidence = self._evidence(probe, key, now, forbidden=forbidden)
+                if evidence is not None:
+                    pending = self._credentials.take_pending(key, forbidden=forbidden)
+                    changed += self._reread(pending, evidence)
         return changed
 
     def _reread(self, run_ids: Iterable[str], evidence: str) -> list[Judged]:
@@ -194,7 +224,16 @@ class Judge:
 
     def worked(self, credential: str) -> bool:
         """Whether this key has ever worked here."""
-        return self._credentials.worked(credential)
+        return self._credentials.worked(credential) or credential in self._through_gateway
+
+    def passing(self, probe: ProbePlan, at: float) -> tuple[str, ...]:
+        """Names of the other keys that were accepted lately, and not refused since."""
+        if probe.credential is None or probe.gateway:
+            return ()
+        keys = self._credentials.passing(probe.credential, at)
+        return tuple(
+            sorted({p.credential_name or "" for p in self._probes.values() if p.credential in keys})
+        )
 
     def snapshot(self) -> dict[str, Any]:
         """All that is remembered, as plain values."""
@@ -203,6 +242,7 @@ class Judge:
         return {
             "proven": sorted(self.proven),
             "credentials": self._credentials.snapshot(),
+            "through_gateway": sorted(self._through_gateway),
             "silent": [
                 to_plain(j) for j in silent if j.observation.ended >= newest - SILENT_SAVED_SECONDS
             ],
@@ -213,6 +253,7 @@ class Judge:
         """Take over a snapshot; `shift` seconds are added to its monotonic times."""
         self.prove(saved["proven"])
         self._credentials.restore(saved["credentials"], shift)
+        self._through_gateway = set(saved.get("through_gateway", ()))
         for name, doubted in (("silent", self._silent), ("refused", self._refused)):
             for value in saved[name]:
                 judged = _moved(from_plain(Judged, value), shift)
@@ -222,6 +263,16 @@ class Judge:
     def prove(self, probes: Iterable[str]) -> None:
         """These probes have been ok here before."""
         self.proven.update(name for name in probes if name in self._probes)
+
+
+def _own_affair(observation: Observation) -> bool:
+    """Whether the vendor's own word calls it an affair of ours, which speaks for no key."""
+    return observation.answer is not None and cause_of(observation.answer) is not None
+
+
+def _forbidden(observation: Observation) -> bool:
+    """Whether it was refused by a 403; a program's word on a key is taken for a 401."""
+    return observation.answer is not None and is_forbidden(observation.answer)
 
 
 def _moved(judged: Judged, shift: float) -> Judged:

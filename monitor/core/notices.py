@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.core import words
+from monitor.core.causes import cause_of, unwrapped
+from monitor.core.claude_api import Scope
 from monitor.core.effects import Announce, Effect, Judged
 from monitor.core.guard import ControlGuard
 from monitor.core.incident import Event, EventType, Reason
 from monitor.core.lifecycle import RETIRED, ModelReport, ModelStanding
 from monitor.core.moment import Moment
 from monitor.core.outcome import Counts, Outcome
-from monitor.core.plan import Plan
+from monitor.core.plan import Plan, ProbePlan
 
 _BUDGET = "budget"
 _MODEL = "model"
@@ -22,6 +24,9 @@ _NOT_FOUND = 404
 
 RETIRES_DAYS = (30, 7)
 """So many days before a configured model is retired that is said."""
+
+SETTLED_AFTER = 600.0
+"""Seconds for which a matter must not have been met before a good run settles it."""
 
 GUARD_OFF_AFTER = 120.0
 """Seconds for which Claude must answer, and no control target, before that is said."""
@@ -42,38 +47,99 @@ class Notices:
         self._announce_after = announce_after
         self._probes = {probe.name: probe for probe in plan.probes}
         self._said: dict[str, str] = {}
+        self._seen: dict[str, float] = {}
         self._blind_since: float | None = None
         self._unguarded_since: float | None = None
 
-    def about(self, judged: Judged, *, worked: bool, now: Moment) -> list[Effect]:
+    def about(
+        self, judged: Judged, *, worked: bool, now: Moment, passing: tuple[str, ...] = ()
+    ) -> list[Effect]:
         """What a run says about our own set-up.
 
-        A credential is spoken of once, whichever probes use it, and a probe once, until a good run
-        of the probe that raised the matter takes it off the table: a key may be good for one
-        question and never allowed the other.
+        One cause is spoken of once, whichever probes meet it: an affair of the organization's own
+        for all of its keys, a refused key for all of its probes, a model that is not there for all
+        that ask it. It stays said until a good run of the probe that raised it comes ten minutes
+        after it was met last: a key may be good for one question and never allowed the other, and
+        behind a pool of addresses refusals and successes alternate.
+
+        Args:
+            judged: the run and its verdict.
+            worked: its key was accepted before.
+            now: the moment of the run's end.
+            passing: other keys that are accepted at present.
         """
-        observation, verdict = judged.observation, judged.verdict
-        if verdict.counts is Counts.GOOD and not self._said:
-            return []
-        probe = self._probes[observation.probe]
-        # By the key's fingerprint: a new key under the same name is a new matter.
-        key = f"credential/{probe.credential_name}#{probe.credential or ''}"
+        probe, verdict = self._probes[judged.observation.probe], judged.verdict
         if verdict.counts is Counts.GOOD:
-            self._said.pop(f"probe/{probe.name}", None)
-            if self._said.get(key) == probe.name:
-                del self._said[key]
+            self._settle(probe.name, now.mono)
             return []
         reason = _REASONS.get(verdict.outcome)
         if reason is None:
             return []
-        if reason is Reason.CREDENTIAL_REJECTED:
-            text = words.credential_sentence(probe.credential_name or "", worked)
-            return self._once(key, reason, text, now, by=probe.name)
-        missing = observation.answer is not None and observation.answer.status == _NOT_FOUND
-        if missing and any(f"{_MODEL}/{probe.model}#{gone}" in self._said for gone in _GONE):
-            return []  # said of the model, for all of its probes
+        matter = self._matter(probe, judged, worked=worked, passing=passing)
+        if matter is None:
+            return []
+        key, text = matter
+        self._seen[key] = now.mono
+        return self._once(key, reason, text, now, by=probe.name)
+
+    def _matter(
+        self, probe: ProbePlan, judged: Judged, *, worked: bool, passing: tuple[str, ...]
+    ) -> tuple[str, tuple[str, str]] | None:
+        """The cause by its key, and what to say of it; None where it is said already otherwise."""
+        verdict, answer = judged.verdict, judged.observation.answer
+        if answer is not None and probe.gateway:
+            answer = unwrapped(answer)
+        cause = None if answer is None else cause_of(answer)
+        # By the key's fingerprint: a new key under the same name is a new matter.
+        credential = f"credential/{probe.credential_name}#{probe.credential or ''}"
+        if cause is not None and cause.scope is not Scope.PROBE and probe.credential is not None:
+            whole = cause.scope is Scope.ORGANIZATION
+            hit = self._sharing(probe) if whole else (probe.credential_name or "",)
+            text = words.cause_sentence(cause.meaning, cause.hint, hit, verdict.reason)
+            if whole:
+                named = f"organization/{probe.organization or 'unnamed'}"
+                return f"{named}/{cause.name}", text
+            name, _, fingerprint = credential.partition("#")
+            return f"{name}/{cause.name}#{fingerprint}", text
+        if verdict.outcome is Outcome.CREDENTIAL_REJECTED:
+            name = probe.credential_name or ""
+            others = tuple(other for other in self._keys() if other != name)
+            text = words.credential_sentence(
+                name,
+                words.KeyStanding(
+                    worked=worked, passing=passing, others=others, gateway=probe.gateway
+                ),
+            )
+            return credential, text
         text = words.misconfigured_sentence(probe.name, verdict.outcome, verdict.reason)
-        return self._once(f"probe/{probe.name}", reason, text, now, by=probe.name)
+        if answer is not None and answer.status == _NOT_FOUND and probe.model is not None:
+            if any(f"{_MODEL}/{probe.model}#{gone}" in self._said for gone in _GONE):
+                return None  # said of the model, by the list of models
+            return f"missing/{probe.model}#{probe.credential or ''}", text
+        return f"probe/{probe.name}", text
+
+    def _sharing(self, probe: ProbePlan) -> tuple[str, ...]:
+        """Names of the keys that share the fate of this probe's, in the order of their names."""
+        return tuple(
+            name
+            for name, organization in sorted(self._keys().items())
+            if organization == probe.organization
+        )
+
+    def _keys(self) -> dict[str, str | None]:
+        """Every key that an enabled probe carries, and its organization."""
+        return {
+            probe.credential_name or "": probe.organization
+            for probe in self._plan.enabled()
+            if probe.credential is not None
+        }
+
+    def _settle(self, probe: str, now: float) -> None:
+        """A good run of the probe that raised a matter takes it off the table."""
+        for key in [key for key, by in self._said.items() if by == probe]:
+            if now - self._seen.get(key, float("-inf")) >= SETTLED_AFTER:
+                del self._said[key]
+                self._seen.pop(key, None)
 
     def network(self, guard: ControlGuard, now: Moment) -> list[Effect]:
         """Blind and sighted, and a guard that no target can serve."""
@@ -173,6 +239,7 @@ class Notices:
         """All that is remembered, as plain values."""
         return {
             "said": dict(self._said),
+            "seen": dict(self._seen),
             "blind_since": self._blind_since,
             "unguarded_since": self._unguarded_since,
         }
@@ -181,6 +248,9 @@ class Notices:
         """Take over a snapshot; `shift` seconds are added to its monotonic times."""
         self._said = {
             key: by for key, by in saved["said"].items() if not by or self._still_asks(key, by)
+        }
+        self._seen = {
+            key: at + shift for key, at in saved.get("seen", {}).items() if key in self._said
         }
         blind, unguarded = saved["blind_since"], saved["unguarded_since"]
         self._blind_since = None if blind is None else blind + shift

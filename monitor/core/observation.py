@@ -123,6 +123,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WrappedError:
+    """Claude's own error document, as a gateway quotes it in the message of an error of its own."""
+
+    type: str
+    message: str | None = None
+    code: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An HTTP answer, read for what the classification asks of it. See `core.answer.read`.
 
@@ -132,14 +142,17 @@ class Answer:
         is_json: whether the body parsed as JSON.
         error_type: `error.type` of an error body, whatever its status.
         error_message: `error.message`, bounded and redacted.
-        error_code: `error.details.error_code`, as of a spend limit.
+        error_code: `error.details.error_code`, as of a spend limit; `error.code`, which the vendor
+            does not send and gateways do, where there are no details.
         anthropic_error: the body is an error document of the vendor's API
             (`{"type": "error", "error": {"type": ...}}`).
+        enveloped: the `"type": "error"` stands around it, which gateways' own errors mostly lack.
+        wrapped: the one error document of the vendor's that the error's message quotes whole.
         forbidden_shape: the body is `{"error": {"type": "forbidden", ...}}` without the top-level
             `type`: the sign of a geographic or address block.
         region_blocked: sent to the vendor's page for regions that it does not serve.
         egress_proxy: a proxy on our side of the way made this answer, not the vendor.
-        request_id: the vendor's id of the request, from header or body.
+        request_id: the vendor's id of the request, from header or body; failing that a gateway's.
         cf_ray: Cloudflare's id of the request.
         challenge: the edge asks for a browser: header or page markers say so.
         cloudflare_code: code of a Cloudflare error, from the status, the page or the document.
@@ -160,6 +173,8 @@ class Answer:
     error_message: str | None = None
     error_code: str | None = None
     anthropic_error: bool = False
+    enveloped: bool = False
+    wrapped: WrappedError | None = None
     forbidden_shape: bool = False
     region_blocked: bool = False
     egress_proxy: bool = False

@@ -99,6 +99,7 @@ class Teller:
             recovered_between=None if last is None else last.recovered_between,
             evidence=case.totals.evidence(now.mono - case.onset, self._depths),
             model=case.model,
+            asked=who.asked,
         )
 
     @staticmethod

@@ -35,6 +35,7 @@ class Transition:
         depth: depth of the pool that decides.
         deepest_good: the deepest depth above it that works.
         family: the one family of models that is dead.
+        asked: the one family of models of which anything is known, where that is no more.
         onset: start of the impact.
         recovered: its end, as far as can be told.
         began: the estimate of its start; None where the one before it holds.
@@ -53,6 +54,7 @@ class Transition:
     depth: Depth
     deepest_good: Depth | None = None
     family: str | None = None
+    asked: str | None = None
     onset: float
     recovered: float | None = None
     began: Estimate | None = None

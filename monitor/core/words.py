@@ -7,6 +7,7 @@ tells a tired operator where to look first. Times are UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -88,6 +89,8 @@ def _lasting(event: EventType, incident: Incident) -> str:
     works = "" if incident.deepest_good is None else f"; {STILL_WORKS[incident.deepest_good]}"
     if incident.model is not None:
         works = f"; of the models only {clean(incident.model, _TITLE_CHARS_MAX)} fails"
+    elif incident.asked is not None:
+        works = f"{works}; of the models only {clean(incident.asked, _TITLE_CHARS_MAX)} was asked"
     flaps = ", keeps coming back" if incident.flapping else ""
     counted = f"{_counted(incident, lasting=True)}{_reading(incident)}"
     return f"{state} {since}{flaps}: {counted}{works}"
@@ -155,25 +158,72 @@ def _share(evidence: Evidence, cause: Outcome) -> str:
     return "most" if caused is None or 2 * caused > evidence.bad else "many"
 
 
-def credential_sentence(name: str, ever_worked: bool) -> tuple[str, str]:  # noqa: FBT001  # a fact, not a mode
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStanding:
+    """What is known of a refused key and of the others.
+
+    Attributes:
+        worked: it was accepted before.
+        passing: names of other keys that are accepted at present.
+        others: names of all other keys that a probe carries.
+        gateway: it was a proxy before Claude that was asked.
+    """
+
+    worked: bool
+    passing: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    gateway: bool = False
+
+
+def credential_sentence(name: str, known: KeyStanding) -> tuple[str, str]:
     """Summary and detail on the refused key called `name`: both readings, and what decides."""
-    if ever_worked:
-        summary = f"Key {name} is refused although it worked before; what it watches is unknown now"
-        readings = (
-            "Either the key was revoked, has expired or lost a permission, or Claude refuses valid "
-            "keys, as on 28 April 2026."
+    who = " by the gateway" if known.gateway else ""
+    if known.worked:
+        summary = (
+            f"Key {name} is refused{who} although it worked before; what it watches is unknown now"
         )
+        either = "the key was revoked, has expired or lost a permission"
+        other = "Claude refuses valid keys, as on 28 April 2026"
     else:
-        summary = f"Key {name} has never been accepted here; what it watches is unknown"
-        readings = (
-            "Either the key is wrong (cut short, a stray space, another organisation's), or Claude "
-            "has refused valid keys since before this daemon first asked."
+        summary = f"Key {name} has never been accepted{who} here; what it watches is unknown"
+        either = "the key is wrong (cut short, a stray space, another organisation's)"
+        other = "Claude has refused valid keys since before this daemon first asked"
+    if known.gateway:
+        other = "the key with which the gateway asks Claude is refused"
+    readings = f"Either {either}, or {other}."
+    return clean(f"{summary}.", SUMMARY_CHARS_MAX), f"{readings} {_key_check(known)}"
+
+
+def _key_check(known: KeyStanding) -> str:
+    """What to look at first, by what other keys say."""
+    if known.gateway:
+        return "Check first that the gateway knows the key, then the key that the gateway uses."
+    first = "Check first in the Console that the key is active and try it by hand"
+    if known.passing:
+        return (
+            f"{_keys(known.passing)} accepted at present, so it is most likely this key. {first}."
         )
-    check = (
-        "Check first in the Console that the key is active and try it by hand; if it is, this is "
-        "an outage. A second key under `credentials` would tell the two apart at once."
+    if known.others:
+        return (
+            f"{first}; if it is, this is an outage. The other keys do not tell the two apart yet."
+        )
+    return (
+        f"{first}; if it is, this is an outage. A second key under `credentials` would tell the "
+        "two apart at once."
     )
-    return clean(f"{summary}.", SUMMARY_CHARS_MAX), f"{readings} {check}"
+
+
+def _keys(names: Sequence[str]) -> str:
+    """`Key a is` or `Keys a and b are`."""
+    return f"Key {names[0]} is" if len(names) == 1 else f"Keys {listed(names)} are"
+
+
+def cause_sentence(meaning: str, hint: str, keys: Sequence[str], reason: str) -> tuple[str, str]:
+    """Summary and detail on an affair of our own that hits `keys`; `reason` is the verdict's."""
+    of = f"key {keys[0]}" if len(keys) == 1 else f"the keys {listed(keys)}"
+    summary = f"{meaning[:1].upper()}{meaning[1:]}: what {of} should watch does not count"
+    detail = f"{hint} The answer: {reason}" if hint else f"The answer: {reason}"
+    return clean(f"{summary}.", SUMMARY_CHARS_MAX), detail
 
 
 def misconfigured_sentence(probe: str, outcome: Outcome, reason: str) -> tuple[str, str]:

@@ -55,6 +55,8 @@ class StreamError:
     message: str | None = None
     code: str | None = None
     request_id: str | None = None
+    enveloped: bool = False
+    """Whether `"type": "error"` stands around it, which gateways' own errors mostly lack."""
 
 
 class MessageEvents:
@@ -255,6 +257,7 @@ def _error(content: Mapping[str, Any]) -> StreamError:
         message=_text(said.get("message")),
         code=_text(details.get("error_code")) if isinstance(details, Mapping) else None,
         request_id=known if known is not None and _ID.fullmatch(known) else None,
+        enveloped=content.get("type") == "error",
     )
 
 

@@ -19,7 +19,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from monitor.core.answer import clean, read
+from monitor.core.answer import clean, quoted_error, read
 from monitor.core.classify import STREAM_CHECK
 from monitor.core.observation import Answer, Check, Failure, TransportError
 from monitor.core.outcome import Depth
@@ -245,6 +245,10 @@ class MessageStream:
             error_message=None if error.message is None else self._said(error.message),
             error_code=None if error.code is None else self._said(error.code, _NAME_CHARS_MAX),
             anthropic_error=kind is not None,
+            enveloped=kind is not None and error.enveloped,
+            wrapped=quoted_error(
+                None if error.message is None else hide(error.message, self._secrets)
+            ),
             request_id=answer.request_id or error.request_id,
         )
 

@@ -380,11 +380,12 @@ def test_a_run_that_checked_nothing_is_not_ok() -> None:
 def test_a_bare_rate_exceeded_is_bad_even_if_the_status_was_all_that_was_expected() -> None:
     observation = an_answered(200, b"Rate exceeded", checks=MET)
 
-    assert classify(observation, a_context(proven=False)) == Verdict(
+    assert classify(observation, a_context()) == Verdict(
         outcome=Outcome.BAD_CONTENT,
         reason="answered 200 with nothing but 'Rate exceeded'",
         answered=True,
     )
+    assert outcome_of(observation, a_context(proven=False)) is Outcome.UNPROVEN
     assert outcome_of(an_answered(429, b"Rate exceeded")) is Outcome.BAD_CONTENT
     assert outcome_of(an_answered(500, b"Rate exceeded")) is Outcome.SERVER_ERROR
 

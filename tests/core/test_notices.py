@@ -106,9 +106,22 @@ def test_the_sentence_about_a_key_tells_whether_it_ever_worked() -> None:
 def test_a_good_run_takes_the_matter_off_the_table(outcome: Outcome) -> None:
     desk = Desk()
     assert desk.about("models", outcome) != ""
-    desk.about("models", Outcome.OK, 30.0)
-    assert desk.about("models", outcome, 60.0) != ""
+    desk.about("models", Outcome.OK, 600.0)
+    assert desk.about("models", outcome, 630.0) != ""
     assert len({event.id for event in desk.events}) == 2
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CLIENT_ERROR, Outcome.CREDENTIAL_REJECTED])
+def test_refusals_that_alternate_with_successes_are_one_matter(outcome: Outcome) -> None:
+    desk = Desk()
+    for at in range(0, 1800, 60):
+        desk.about("models", outcome, at)
+        desk.about("models", Outcome.OK, at + 30)
+    assert len(desk.events) == 1
+    restored = Notices(PLAN, Guard().announce_after)
+    restored.restore(json.loads(json.dumps(desk.notices.snapshot())), 0.0)
+    desk.notices = restored
+    assert desk.about("models", outcome, 1800.0) == ""
 
 
 def test_a_key_that_may_not_do_one_thing_is_not_spoken_of_again_because_it_may_do_another() -> None:

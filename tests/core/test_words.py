@@ -19,6 +19,7 @@ from monitor.core.incident import (
 from monitor.core.outcome import Depth, Outcome
 from monitor.core.words import (
     SUMMARY_CHARS_MAX,
+    KeyStanding,
     blind_sentence,
     budget_sentence,
     credential_sentence,
@@ -249,8 +250,8 @@ def test_every_sentence_about_an_incident_is_one_bounded_line(
 
 
 def test_a_refused_key_is_told_with_both_readings_and_what_to_check() -> None:
-    worked = credential_sentence("main", ever_worked=True)
-    never = credential_sentence("main", ever_worked=False)
+    worked = credential_sentence("main", KeyStanding(worked=True))
+    never = credential_sentence("main", KeyStanding(worked=False))
 
     assert (
         worked[0]
@@ -300,7 +301,7 @@ def test_a_guard_that_is_off_is_told_with_its_targets_and_what_to_check() -> Non
 def test_every_other_summary_is_one_bounded_line() -> None:
     long = "far\ntoo long " * 40
     for summary in (
-        credential_sentence(long, ever_worked=True)[0],
+        credential_sentence(long, KeyStanding(worked=True))[0],
         misconfigured_sentence("p", Outcome.UNPROVEN, long)[0],
         blind_sentence("local", long),
         sighted_sentence(long),

@@ -28,6 +28,7 @@ from monitor.core.incident import (
 )
 from monitor.core.outcome import Counts, Outcome, counts_as
 from monitor.core.words import (
+    KeyStanding,
     blind_sentence,
     credential_sentence,
     incident_sentence,
@@ -131,7 +132,9 @@ CASES = {
     ),
     "monitor.sighted": notice(EventType.SIGHTED, "network", (sighted_sentence("local"), "")),
     "monitor.misconfigured": notice(
-        EventType.MISCONFIGURED, "credential/main", credential_sentence("main", ever_worked=True)
+        EventType.MISCONFIGURED,
+        "credential/main",
+        credential_sentence("main", KeyStanding(worked=True)),
     ),
     "monitor.misconfigured-probe": notice(
         EventType.MISCONFIGURED,
