@@ -423,6 +423,51 @@ async def test_silent_pings_do_not_put_the_first_token_off() -> None:
     assert seen.timings.total < 5 * TICK
 
 
+def a_block(index: int, text: str = "OK") -> bytes:
+    """The events of one block of text."""
+    block = {"type": "text", "text": ""}
+    delta = {"type": "text_delta", "text": text}
+    return b"".join(
+        messages.event({"type": f"content_block_{kind}", "index": index, **more})
+        for kind, more in (
+            ("start", {"content_block": block}),
+            ("delta", {"delta": delta}),
+            ("stop", {}),
+        )
+    )
+
+
+async def test_pings_before_the_message_are_no_event_and_no_fault() -> None:
+    seen, outcome, _ = await run(sending(messages.PING, messages.PING, TICK / 5, *events()))
+    assert outcome is Outcome.OK
+    assert seen.output_tokens == 4
+
+
+async def test_pings_alone_are_a_stream_whose_first_event_never_comes() -> None:
+    pings = [part for _ in range(40) for part in (messages.PING, TICK / 5)]
+    _, outcome, reason = await run(sending(*pings), limits={"first_event": "150ms"})
+    assert outcome is Outcome.TIMEOUT
+    assert "waiting for the first event, limit 0.15 s" in reason
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(256, Outcome.OK), (257, Outcome.STREAM_BROKEN)], ids=["most", "more"]
+)
+async def test_so_many_blocks_are_followed_and_no_more(count: int, expected: Outcome) -> None:
+    blocks = b"".join(a_block(index) for index in range(count))
+    _, outcome, reason = await run(sending(events()[0], blocks, *events()[-2:]))
+    assert outcome is expected
+    assert ("more than 256 blocks" in reason) == (expected is Outcome.STREAM_BROKEN)
+
+
+async def test_the_share_of_thinking_in_the_tokens_is_told_in_the_sentence() -> None:
+    thinking = events(a_message(thinks=True))
+    seen, outcome, reason = await run(sending(*thinking))
+    assert outcome is Outcome.OK
+    assert seen.thinking_tokens == 9
+    assert reason.endswith(f"; 9 of {seen.output_tokens} tokens were thinking")
+
+
 THINKS: tuple[bytes, ...] = (
     events()[0],
     messages.event(
