@@ -253,7 +253,7 @@ class Metrics:
             if each.listed is None:
                 continue
             line = each.line if each.line in (None, *LINES) else "other"
-            stage = each.lifecycle or ("" if each.listed else "not_listed")
+            stage = each.state or ""
             self._of.model_info.labels(each.model, line or "", stage).set(1)
             if each.retires_at is not None:
                 self._of.model_retires.labels(each.model).set(each.retires_at.timestamp())

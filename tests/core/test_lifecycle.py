@@ -197,3 +197,22 @@ def test_a_model_that_is_gone_is_not_said_again_by_each_of_its_probes(
     effects = engine.take(Judged(observation=run, verdict=verdict), moment(2.0))
 
     assert sum(isinstance(effect, Announce) for effect in effects) == said
+
+
+@pytest.mark.parametrize(
+    ("listed", "lifecycle", "state"),
+    [
+        (True, "active", "active"),
+        (True, "retired", "retired"),
+        (True, None, None),
+        (False, None, "not_listed"),
+        (None, None, None),
+    ],
+)
+def test_the_state_of_a_model_is_its_lifecycle_or_that_no_list_has_it(
+    listed: bool | None,  # noqa: FBT001  # a case
+    lifecycle: str | None,
+    state: str | None,
+) -> None:
+    standing = ModelStanding(model="m", probes=(), listed=listed, lifecycle=lifecycle)
+    assert standing.state == state
