@@ -358,6 +358,17 @@ def test_a_correct_run_past_its_objective_is_slow() -> None:
     assert outcome_of(an_observation(seconds=2.0, checks=MET), context) is Outcome.OK
 
 
+def test_how_much_was_thinking_is_told_of_a_good_run_in_time_and_late() -> None:
+    context = a_context(probe=a_probe(latency_objective=2.0))
+    reasons = [
+        classify(
+            an_observation(seconds=took, checks=MET, thinking_tokens=9, output_tokens=13), context
+        ).reason
+        for took in (1.0, 2.5)
+    ]
+    assert all(reason.endswith("; 9 of 13 tokens were thinking") for reason in reasons)
+
+
 def test_latency_is_the_machines_own_even_where_the_clock_runs_faster() -> None:
     observation = an_observation(seconds=60.0, timings=Timings(total=1.0), checks=MET)
 
