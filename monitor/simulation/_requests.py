@@ -24,8 +24,8 @@ BUDGET_TOKENS_MIN = 1024
 EASY_BYTES_MAX = 400
 """Below this length of its messages a question is taken for an easy one."""
 
-THINKING_TOKENS: Final = {"low": 6, "medium": 10, "high": 120, "xhigh": 400, "max": 900}
-"""About how long a model thinks about an easy question, by effort."""
+THINKING_TOKENS: Final = {"low": 40, "medium": 120, "high": 320, "xhigh": 900, "max": 2000}
+"""About how long a model thinks about an easy question, by effort; `max_tokens` may cut it."""
 
 THINKING_SECONDS: Final = {"low": 0.4, "medium": 1.0, "high": 2.5, "xhigh": 6.0, "max": 12.0}
 """About how long that takes."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from monitor.core.claude_api import EFFORTS, LIFECYCLES, THINKING_TYPES
+from monitor.core.models import ModelInfo, parse_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +323,12 @@ def model_document(ident: str) -> str:
         KeyError: there is none.
     """
     return LISTING[ident].text
+
+
+def listed_info(name: str) -> ModelInfo | None:
+    """What a reader of the list knows of the model that `name` stands for; None: nothing."""
+    one = LISTING.get(ALIASES.get(name, name))
+    return None if one is None else parse_model(json.loads(one.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

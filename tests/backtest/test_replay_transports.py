@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +15,14 @@ from monitor.backtest.wire import HANDSHAKE_SECONDS, REFUSED_SECONDS
 from monitor.clock import ScaledClock
 from monitor.config.load import load
 from monitor.config.schema import Config
+from monitor.core.models import ModelInfo
 from monitor.core.moment import Moment
 from monitor.core.observation import Failure, Observation, Origin, Phase
 from monitor.pipeline import Progress
 from monitor.probes import BoundProbe, LookupThreads
 from monitor.simulation.exchange import Certificate, SimRequest, SimResponse, Transport
 from monitor.simulation.faults import FAULTS
+from monitor.simulation.models import listed_info
 from monitor.simulation.server import SimulatedClaude
 from monitor.simulation.tls import EXPIRING_DAYS
 from tests.simulation.worlds import a_scenario, a_world
@@ -159,6 +161,11 @@ def threads() -> Iterator[LookupThreads]:
     pool.shutdown()
 
 
+def takes(model: str | None) -> ModelInfo | None:
+    """What the list says of the model that is asked."""
+    return listed_info(model or "")
+
+
 def facts(seen: Observation) -> tuple[object, ...]:
     """What of an observation decides its outcome, ids and durations aside."""
     answer = seen.answer
@@ -192,13 +199,13 @@ async def test_a_fault_is_the_same_over_sockets_and_in_virtual_time(
         moved.spec,
         moved.plan,
         moved.key,
-        probes.context(clock, "test", threads),
+        replace(probes.context(clock, "test", threads), takes=lambda plan: takes(plan.model)),
     )
 
     real = await bound.run("run", Origin.SCHEDULED, Progress())
 
     await server.stop()
-    request = question.kind.request(question.spec, question.key, None)
+    request = question.kind.request(question.spec, question.key, takes(question.plan.model))
     host, _, path = request.url.removeprefix("https://").partition("/")
     response = a_world(scenario).answer(
         SimRequest(

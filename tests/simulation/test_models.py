@@ -14,6 +14,7 @@ from monitor.simulation.models import (
     Page,
     known_model,
     line_of,
+    listed_info,
     model_document,
     page_document,
 )
@@ -90,3 +91,13 @@ def test_the_list_says_which_thinking_each_model_takes(ident: str, kinds: set[st
     types = json.loads(model_document(ident))["capabilities"]["thinking"]["types"]
 
     assert {kind for kind, said in types.items() if said["supported"]} == kinds
+
+
+def test_a_reader_of_the_list_knows_what_a_name_stands_for() -> None:
+    asked, alias = listed_info("claude-opus-5-5"), listed_info("claude-haiku-4-5")
+
+    assert asked is not None
+    assert alias is not None
+    assert (asked.line, asked.thinking_types) == ("opus", frozenset({"adaptive"}))
+    assert alias.id == "claude-haiku-4-5-20251001"
+    assert listed_info("claude-x") is None

@@ -32,6 +32,7 @@ from monitor.core.plan import ControlPlan, ProbePlan
 from monitor.pipeline import Progress
 from monitor.probes import BoundProbe, HttpControl, LookupThreads, ProbeSpec
 from monitor.simulation.faults import FAULTS
+from monitor.simulation.models import listed_info
 from monitor.simulation.server import HANG_SECONDS_MAX, SimulatedClaude
 from monitor.simulation.tls import Certificates
 from tests.needs import lacking
@@ -104,11 +105,15 @@ class Stage:
         self.kinds = {kind.name: kind for kind in probes.kinds()}
         self.certificates = certificates
         self.threads = LookupThreads(4)
-        self.machine = probes.context(SystemClock(), "test", self.threads)
+        self.machine = replace(
+            probes.context(SystemClock(), "test", self.threads),
+            takes=lambda plan: listed_info(plan.model or ""),
+        )
         self.trusting = {
             fault: replace(
                 probes.context(SystemClock(), "test", self.threads, ca_file=made.ca_file),
                 lookup=to_loopback,
+                takes=self.machine.takes,
             )
             for fault, made in certificates.items()
         }

@@ -135,10 +135,16 @@ def test_an_easy_question_is_thought_about_by_its_effort(effort: str) -> None:
     asked = {**ASKED, "max_tokens": 512, "stream": True, "output_config": {"effort": effort}}
 
     always = ask(post(f"{API}/v1/messages", {**asked, "model": "claude-opus-5-5"}))
+    short = ask(post(f"{API}/v1/messages", {**asked, "model": "claude-opus-5-5", "max_tokens": 24}))
     at_will = ask(post(f"{API}/v1/messages", {**asked, "model": "claude-sonnet-5-5"}))
 
     assert b'"type":"thinking"' in always.body
     assert b"thinking_delta" not in always.body
+    assert b"text_delta" in always.body
+    assert (b'"stop_reason":"max_tokens"' in short.body, b"text_delta" in short.body) == (
+        True,
+        False,
+    )
     assert (b'"type":"thinking"' in at_will.body) is (effort != "low")
     silence = sum(seconds for _offset, seconds in always.gaps)
     assert silence < {"low": 1.0, "medium": 2.0, "high": 4.0}[effort]

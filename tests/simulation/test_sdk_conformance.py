@@ -22,7 +22,7 @@ from tests.simulation.worlds import a_scenario, a_world
 LIMIT = 30.0
 MODEL = "claude-opus-4-8"
 PROMPT: Any = [{"role": "user", "content": "Say OK."}]
-ASKED: Any = {"model": MODEL, "max_tokens": 256, "messages": PROMPT}
+ASKED: Any = {"model": MODEL, "max_tokens": 1024, "messages": PROMPT}
 
 
 class InstantClock(VirtualClock):
