@@ -26,9 +26,15 @@ class Playing:
 
 
 def with_simulated_keys(config: Config) -> Config:
-    """The configuration with keys that only the simulated Claude knows, for every credential."""
+    """The configuration with keys that only the simulated Claude knows, for every credential.
+
+    Each stays the key of the organization that its credential names.
+    """
     keys = {
-        name: CredentialSpec(api_key=Secret(simulated_key(name))) for name in config.credentials
+        name: CredentialSpec(
+            api_key=Secret(simulated_key(name, one.organization)), organization=one.organization
+        )
+        for name, one in config.credentials.items()
     }
     return config.model_copy(update={"credentials": keys})
 

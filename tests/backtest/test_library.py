@@ -6,8 +6,10 @@ import pytest
 
 from monitor.backtest.library import play, play_all, with_simulated_keys
 from monitor.config.load import load
-from monitor.config.schema import Config
+from monitor.config.schema import Config, CredentialSpec
+from monitor.simulation.keys import key_names
 from monitor.simulation.scenario import Scenario, parse_scenario
+from monitor.spec import Secret
 
 ROOT = Path(__file__).parents[2]
 TEXT = """
@@ -64,3 +66,22 @@ def test_playings_come_in_order_however_many_share_the_work(config: Config, work
 
 def test_nothing_to_play_is_nothing(config: Config) -> None:
     assert list(play_all(config, [], seeds=3, workers=2)) == []
+
+
+def test_a_simulated_key_is_of_the_organization_that_its_credential_names(config: Config) -> None:
+    one, other, unnamed = (
+        CredentialSpec(api_key=Secret("x"), organization=name) for name in ("own", "acme", None)
+    )
+    config = config.model_copy(
+        update={"credentials": {"main": one, "second": other, "third": unnamed}}
+    )
+
+    made = with_simulated_keys(config).credentials
+
+    keys = {name: key_names(each.api_key.reveal()) for name, each in made.items()}
+    assert keys == {
+        "main": ("main", "own"),
+        "second": ("second", "acme"),
+        "third": ("third", "own"),
+    }
+    assert [each.organization for each in made.values()] == ["own", "acme", None]

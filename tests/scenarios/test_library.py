@@ -44,7 +44,10 @@ QUIET = {
     "2026-09-10",
     "egress-proxy",
     "healthy",
+    "allowlist-closed",
     "contract-spend-limit",
+    "encryption-key-unreachable",
+    "nat-pool",
     "retired-at-midnight",
     "gateway-cooldown",
     "maintenance",
@@ -216,3 +219,14 @@ def test_the_page_names_the_incident_of_each_scenario_that_has_one() -> None:
         else:
             found = INCIDENT_ID.search(item.source)
             assert named[item.name] == (found[1] if found else "-"), item.name
+
+
+@pytest.mark.no_cover
+@pytest.mark.timeout(240)
+def test_one_dead_line_of_three_is_degraded_performance_and_is_named() -> None:
+    played = play(shipped_config(), load_scenario("haiku-dead", FOLDER), 0)
+
+    told = [event for event in played.record.events if event.incident is not None]
+    assert {event.incident.severity.value for event in told if event.incident} == {"minor"}
+    assert "degraded performance" in told[0].summary
+    assert told[0].summary.endswith("of the models only haiku fails.")
