@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from monitor.app.build import control_probe, probe_context, salt_of
@@ -10,6 +10,7 @@ from monitor.app.models import ModelWatch
 from monitor.clock import Clock, SystemClock
 from monitor.config.schema import Config
 from monitor.core.answer import clean
+from monitor.core.claude_api import EFFORTS
 from monitor.core.lifecycle import ModelStanding
 from monitor.core.models import ModelInfo
 from monitor.core.moment import Moment
@@ -96,7 +97,7 @@ def _standing(each: ModelStanding, info: ModelInfo | None) -> Iterator[str]:
     if info is not None and info.thinking_types is not None:
         yield f"thinking {', '.join(sorted(info.thinking_types)) or 'of no type'}"
     if info is not None and info.efforts is not None:
-        yield f"effort {', '.join(sorted(info.efforts)) or 'not taken'}"
+        yield f"effort {', '.join(_by_level(info.efforts)) or 'not taken'}"
 
 
 async def _controls(plan: Plan, context: ProbeContext, found: Online) -> None:
@@ -136,3 +137,9 @@ async def _reading(page: StatusPage, context: ProbeContext) -> ProviderReport:
     except StopIteration as done:
         report: ProviderReport = done.value
         return report
+
+
+def _by_level(efforts: Collection[str]) -> tuple[str, ...]:
+    """Efforts from the least on; what is not known comes last."""
+    known = [level for level in EFFORTS if level in efforts]
+    return (*known, *sorted(set(efforts) - set(EFFORTS)))

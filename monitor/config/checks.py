@@ -121,19 +121,21 @@ def warnings(config: Config) -> Iterator[str]:
 
 def _gateways(config: Config) -> Iterator[str]:
     """Who may stand between us and Claude, and what is then left of the evidence."""
+    unsaid: list[str] = []
     local: list[str] = []
     for spec in config.original.probes:
         if not isinstance(spec, ClaudeSpec | ClaudeCodeSpec) or not spec.enabled:
             continue
         host = (urlsplit(spec.base_url).hostname or "").rstrip(".").lower()
         if spec.gateway is None and not _within(host, VENDOR_DOMAINS):
-            yield (
-                f"{spec.name}: base_url is not the vendor's: set gateway: true if a proxy with "
-                "words of its own answers there (LiteLLM and the like), false if it is Claude "
-                "itself"
-            )
+            unsaid.append(spec.name)
         if spec.gateway and spec.depth is Depth.GATEWAY:
             local.append(spec.name)
+    if unsaid:
+        yield (
+            f"{', '.join(unsaid)}: base_url is not the vendor's: set gateway: true if a proxy with "
+            "words of its own answers there (LiteLLM and the like), false if it is Claude itself"
+        )
     if local:
         yield (
             f"{', '.join(local)}: a gateway may answer these by itself, so they are of the depth "

@@ -138,3 +138,11 @@ def test_a_gateway_is_asked_for_where_the_url_is_not_the_vendors(
     assert [said in text for text in told] == ([True] if said else [])
     rebased = config.rebased("http://127.0.0.1:9")
     assert [text for text in checks.warnings(rebased) if text.startswith("models")] == told
+
+
+def test_probes_that_share_an_unknown_host_are_asked_about_in_one_line() -> None:
+    two = GATEWAY.format(url="http://litellm.internal:4000", more="")
+    second = two.split("credentials:", maxsplit=1)[0].replace("name: models", "name: again")
+    told = [text for text in checks.warnings(a_config(f"{second}{two}")) if "gateway: true" in text]
+    assert len(told) == 1
+    assert told[0].startswith("again, models: ")
