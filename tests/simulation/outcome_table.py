@@ -129,6 +129,7 @@ _STRUCK: Final = (
     ),
     _Struck("refusal", Outcome.OK, at=_ASKS_A_MODEL),
     _Struck("stop_reason", Outcome.OK, at=_ASKS_A_MODEL, told="stop_reason: pause_turn"),
+    _Struck("thinking_cut", Outcome.OK, at=_ASKS_A_MODEL),
     _Struck("thinking_redacted", Outcome.OK, at=_ASKS_A_MODEL),
     _Struck("long_thinking", Outcome.TIMEOUT, at=_ASKS_A_MODEL),
     _Struck("envoy_503", Outcome.SERVER_ERROR),
@@ -178,15 +179,15 @@ _STRUCK: Final = (
     ),
 )
 
-_JUDGED_BY_CODE: Final = (403, 503, "contract_spend_limit_reached", "request_body_timeout")
-"""Statuses and codes whose outcome does not follow from status and type alone."""
-
 _VARIED: Final = (
     _Struck("envoy_503", Outcome.SERVER_ERROR, told="reason: connection termination"),
     *(
         _Struck("error_code", known.outcome, KEYED, told=f"code: {code}")
         for code, known in ERROR_CODES.items()
-        if known.status not in _JUDGED_BY_CODE and code not in _JUDGED_BY_CODE
+    ),
+    *(
+        _Struck("stream_error", known.outcome, STREAM, told=f"code: {code}")
+        for code, known in ERROR_CODES.items()
     ),
     _Struck("cf_522", Outcome.SERVER_ERROR, told="document: html"),
     _Struck("challenge_403", Outcome.CHALLENGED, told="header: false"),

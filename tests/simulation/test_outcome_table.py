@@ -26,6 +26,7 @@ from monitor.clock import Clock, ScaledClock, SystemClock
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.classify import Context, classify
+from monitor.core.claude_api import ERROR_CODES
 from monitor.core.observation import Observation, Origin
 from monitor.core.outcome import Outcome, Verdict, counts_as, fault_of
 from monitor.core.plan import ControlPlan, ProbePlan
@@ -61,14 +62,13 @@ Case = tuple[str, str, str]
 """Fault, what it is told, endpoint."""
 
 
-UNLISTED = {"status_lying", "status_late", "thinking_cut"} | {
+UNLISTED = {"status_lying", "status_late"} | {
     f"gateway_{name}"
     for name in (
         *("key_400", "key_401", "cooldown_429", "overloaded_500", "unreachable_500", "html_200"),
     )
 }
-"""Faults that no probe of the shipped config meets: the status page's, a gateway's, and a cut
-thought, since none of its probes asks for thinking."""
+"""Faults that no probe of the shipped config meets: the status page's and a gateway's."""
 OF_AN_ORGANIZATION = {
     *("ip_allowlist_403", "key_login_off_403", "usage_limit_400", "organization_disabled_400"),
     "error_code",
@@ -274,6 +274,15 @@ def test_the_outcome_table_has_every_fault_outcome_and_endpoint() -> None:
     assert {row.endpoint for row in ROWS} == set(PROBES)
     assert len(ROWS) >= 80
     assert len({row.id for row in ROWS}) == len(ROWS)
+
+
+def test_the_outcome_table_has_every_error_code_in_a_body_and_in_a_stream() -> None:
+    told = {(row.fault, row.endpoint) for row in ROWS for code in ERROR_CODES if code in row.told}
+    for code in ERROR_CODES:
+        rows = [row for row in ROWS if row.told == f"code: {code}"]
+        assert [row.endpoint for row in rows if row.fault == "error_code"] == list(KEYED)
+        assert [row.endpoint for row in rows if row.fault == "stream_error"] == ["stream"]
+    assert told == {*(("error_code", at) for at in KEYED), ("stream_error", "stream")}
 
 
 @pytest.mark.parametrize("fault", sorted(set(FAULTS) - UNLISTED))
