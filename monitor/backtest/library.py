@@ -41,7 +41,7 @@ def with_simulated_keys(config: Config) -> Config:
 
 def play(config: Config, scenario: Scenario, seed: int) -> Playing:
     """Play `scenario` once, in virtual time. The same seed gives the same playing."""
-    config = config.rehearsed()
+    config = config.rehearsed().with_probe_settings(scenario.probes)
     plan = config.plan()
     world = World(scenario, rng=random.Random(seed))  # noqa: S311  # the same seed, the same play
     page = VendorPage(config, plan, scenario)

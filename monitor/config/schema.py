@@ -311,6 +311,14 @@ class Config(Spec):
         moved._original = self.original  # noqa: SLF001  # a copy of ourselves
         return moved
 
+    def with_probe_settings(self, settings: Mapping[str, Mapping[str, Any]]) -> Config:
+        """The same with other settings of single probes, by their names: for a rehearsal.
+
+        Raises:
+            Refusal: a probe cannot have such a setting.
+        """
+        return self.model_copy(update={"probes": rebase.with_settings(self.probes, settings)})
+
     def stored_at(self, path: Path) -> Config:
         """The same with the database at `path`.
 

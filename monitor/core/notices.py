@@ -115,7 +115,7 @@ class Notices:
         if answer is not None and answer.status == _NOT_FOUND and probe.model is not None:
             if any(f"{_MODEL}/{probe.model}#{gone}" in self._said for gone in _GONE):
                 return None  # said of the model, by the list of models
-            return f"missing/{probe.model}#{probe.credential or ''}", text
+            return f"missing/{probe.model}", text
         return f"probe/{probe.name}", text
 
     def _sharing(self, probe: ProbePlan) -> tuple[str, ...]:

@@ -159,7 +159,8 @@ class Demo:
             "notifiers": (webhook,),
             "maintenance": (),
         }
-        played = with_simulated_keys(self._config).rehearsed().rebased(claude.base_url)
+        played = with_simulated_keys(self._config).rehearsed()
+        played = played.with_probe_settings(self._scenario.probes).rebased(claude.base_url)
         return played.model_copy(update=update).stored_at(store)
 
     def outcome(self) -> dict[str, Any]:

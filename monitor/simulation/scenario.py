@@ -119,6 +119,9 @@ class Scenario(Closed):
     """What the vendor posted, in order."""
     phases: tuple[Phase, ...] = Field(default=(), max_length=500)
     """What breaks."""
+    probes: dict[str, dict[str, Any]] = Field(default_factory=dict, max_length=100)
+    """Settings that probes have in this rehearsal, by the probe's name: they replace those of the
+    configuration. A probe that the configuration lacks is left out."""
     expectations: Expectations = Expectations()
     """What the monitor must make of it."""
 

@@ -6,10 +6,12 @@ import pytest
 
 from monitor.config.load import load
 from monitor.config.rebase import moved
+from monitor.core.outcome import Depth
 from monitor.probes.claude_code import ClaudeCodeSpec
 from monitor.probes.claude_json import ClaudeJsonSpec
 from monitor.probes.claude_stream import ClaudeStreamSpec
 from monitor.probes.http import HttpSpec
+from monitor.refusal import Refusal
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config" / "claude.yaml"
 BASE = "http://127.0.0.1:4242"
@@ -56,3 +58,36 @@ def test_a_redirect_of_the_stand_in_may_lead_to_itself() -> None:
     console = next(spec for spec in there.probes if spec.name == "console_page")
     assert isinstance(console, HttpSpec)
     assert "127.0.0.1" in console.expect.location_host
+
+
+def test_a_rehearsal_may_set_keys_of_single_probes_and_keeps_the_rest() -> None:
+    config = load(SHIPPED, {"ANTHROPIC_API_KEY": "planted"})
+    settings: dict[str, dict[str, object]] = {
+        "api_stream_opus": {"effort": "high", "timeout": "2m"},
+        "api_models": {"gateway": True},
+        "not_there": {"timeout": "1s"},
+    }
+    there = {spec.name: spec for spec in config.with_probe_settings(settings).probes}
+    before = {spec.name: spec for spec in config.probes}
+    opus = there["api_stream_opus"]
+    assert isinstance(opus, ClaudeStreamSpec)
+    assert (opus.effort, opus.timeout, opus.interval) == ("high", 120.0, 600.0)
+    assert there["api_models"].depth is Depth.GATEWAY
+    changed = {"api_stream_opus", "api_models"}
+    assert {name: spec for name, spec in there.items() if name not in changed} == {
+        name: spec for name, spec in before.items() if name not in changed
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"api_stream_haiku": {"time_limit": "2m"}}, "probe api_stream_haiku: time_limit: "),
+        ({"api_stream_haiku": {"limits": {"gap": 3}}}, "probe api_stream_haiku: limits.gap: "),
+    ],
+)
+def test_a_setting_that_a_probe_cannot_have_is_one_line_with_its_key(
+    settings: dict[str, dict[str, object]], said: str
+) -> None:
+    with pytest.raises(Refusal, match=f"^{said}"):
+        load(SHIPPED, {}).with_probe_settings(settings)

@@ -44,6 +44,8 @@ QUIET = {
     "2026-09-10",
     "egress-proxy",
     "healthy",
+    "gateway-key-revoked",
+    "long-thinking",
     "allowlist-closed",
     "contract-spend-limit",
     "encryption-key-unreachable",
@@ -233,3 +235,24 @@ def test_one_dead_line_of_three_is_degraded_performance_and_is_named() -> None:
     assert {event.incident.severity.value for event in told if event.incident} == {"minor"}
     assert "degraded performance" in told[0].summary
     assert told[0].summary.endswith("of the models only haiku fails.")
+
+
+@pytest.mark.no_cover
+@pytest.mark.timeout(240)
+def test_long_thinking_is_an_outage_only_for_a_probe_that_has_no_patience_for_it() -> None:
+    scenario = load_scenario("long-thinking", FOLDER)
+
+    hasty = play(shipped_config(), scenario.model_copy(update={"probes": {}}), 0)
+
+    assert not play(shipped_config(), scenario, 0).record.events
+    assert hasty.score.missed
+
+
+@pytest.mark.no_cover
+@pytest.mark.timeout(240)
+def test_a_gateway_that_refuses_our_keys_is_told_and_opens_nothing() -> None:
+    played = play(shipped_config(), load_scenario("gateway-key-revoked", FOLDER), 0)
+
+    told = [event for event in played.record.events if event.reason is Reason.CREDENTIAL_REJECTED]
+    assert {event.subject for event in told} == {"credential/main", "credential/second"}
+    assert all("gateway" in event.summary for event in told)
