@@ -15,7 +15,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from monitor.core.outcome import Outcome, Verdict
+from monitor.core.outcome import Counts, Outcome, Verdict
+from monitor.probes.claude_json import KIND as JSON
 from monitor.probes.claude_stream import KIND as STREAM
 from monitor.simulation.server import SimulatedClaude
 from tests.integration.real_clients import api, seen_by, simulated
@@ -120,6 +121,14 @@ async def streamed(base_url: str, model: str, **more: Any) -> Verdict:
     return verdict
 
 
+async def asked(base_url: str, call: str, **more: Any) -> Verdict:
+    """A question that brings one document, as our probe sees it through a gateway."""
+    with asking() as context:
+        values = {"key": GATEWAY_KEY, "call": call, "base_url": base_url, "gateway": True, **more}
+        _, verdict = await seen_by(JSON, context, **values)
+    return verdict
+
+
 async def outcomes(base_url: str, **more: Any) -> dict[str, Outcome]:
     """What a stream of each model comes to."""
     verdicts = await asyncio.gather(*(streamed(base_url, model, **more) for model in DIRECT))
@@ -131,8 +140,27 @@ async def test_its_pass_through_changes_nothing_and_its_own_messages_wrap_what_f
 ) -> None:
     async with simulated(*of_the_models()) as server, proxy(part, tmp_path, server) as (url, _):
         assert await outcomes(api(server), key=KEY) == DIRECT
-        assert await outcomes(f"{url}/anthropic") == DIRECT
-        assert await outcomes(url) == {
-            **DIRECT,
-            "claude-opus-5-5": Outcome.SERVER_ERROR,  # 529 is wrapped into a 500
-        }
+        assert await outcomes(f"{url}/anthropic", gateway=True) == DIRECT
+        # A 529 is wrapped into a 500 and quoted there.
+        assert await outcomes(url, gateway=True) == DIRECT
+
+
+async def test_what_it_answers_by_itself_is_no_evidence_of_claude(
+    part: dict[str, str], tmp_path: Path
+) -> None:
+    async with simulated(*of_the_models()) as server, proxy(part, tmp_path, server) as (url, _):
+        for base in (url, f"{url}/anthropic"):
+            revoked = await asked(base, "message", model=HEALTHY, key="sk-revoked")
+            assert revoked.counts is Counts.EXCLUDED, revoked.reason
+        unknown = await asked(url, "message", model="claude-haiku-4-5")
+        assert unknown.outcome is Outcome.CLIENT_ERROR, unknown.reason
+        # After an upstream's 401 the model rests for five seconds.
+        refused = await asked(url, "message", model="claude-sonnet-5-5")
+        assert refused.outcome is Outcome.CREDENTIAL_REJECTED, refused.reason
+        resting = await asked(url, "message", model="claude-sonnet-5-5")
+        assert resting.outcome is Outcome.RATE_LIMITED, resting.reason
+        assert "No deployments available" in resting.reason
+        # Meanwhile it counts by itself, and its list is its own: both are of the depth gateway.
+        for call in ("count_tokens", "models"):
+            answered = await asked(url, call, model="claude-sonnet-5-5")
+            assert answered.outcome is Outcome.OK, answered.reason
