@@ -27,7 +27,7 @@ from monitor.simulation import World
 from monitor.simulation.faults import FAULTS
 from monitor.simulation.server import SimulatedClaude
 from tests.e2e.configs import shipped_on, written
-from tests.simulation.worlds import a_scenario
+from tests.simulation.worlds import TOLD, a_scenario
 
 HEALTHY = "healthy"
 KEYS = {"ANTHROPIC_API_KEY": "sk-ant-sim-main", "ANTHROPIC_API_KEY_2": "sk-ant-sim-second"}
@@ -41,7 +41,7 @@ def shown() -> tuple[str, ...]:
 
 async def show(name: str, probes: Sequence[str], colour: str) -> tuple[int, str]:
     """Exit code and output of the command while `name` is in force."""
-    strikes = () if name == HEALTHY else (f"fault: {name}, hosts: api.anthropic.com",)
+    strikes = () if name == HEALTHY else (_fault(name),)
     scenario = a_scenario(*strikes)
     world = World(scenario, rng=random.Random(1))
     simulated = SimulatedClaude(world, ScaledClock(start=scenario.start, speed=1))
@@ -54,10 +54,17 @@ async def show(name: str, probes: Sequence[str], colour: str) -> tuple[int, str]
         await simulated.stop()
 
 
+def _fault(name: str) -> str:
+    """The fault `name` at the API, told what it must be told."""
+    told = [f", {TOLD[parameter]}" for parameter in sorted(FAULTS[name].needs)]
+    return f"fault: {name}, hosts: api.anthropic.com{''.join(told)}"
+
+
 def _config(folder: Path, base_url: str) -> str:
     """The shipped configuration, asking the stand-in in a hurry."""
     document = shipped_on(base_url, folder)
     for probe in document["probes"]:
+        probe.pop("limits", None)  # of whole seconds, longer than the time that there is
         probe.update(LIMITS)
     return str(written(folder, document))
 

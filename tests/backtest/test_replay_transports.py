@@ -25,7 +25,7 @@ from monitor.simulation.faults import FAULTS
 from monitor.simulation.models import listed_info
 from monitor.simulation.server import SimulatedClaude
 from monitor.simulation.tls import EXPIRING_DAYS
-from tests.simulation.worlds import a_scenario, a_world
+from tests.simulation.worlds import TOLD, a_scenario, a_world
 
 CONFIG = Path(__file__).parents[2] / "config" / "claude.yaml"
 KEYS = {"ANTHROPIC_API_KEY": "sk-ant-sim-main"}
@@ -145,13 +145,6 @@ NOT_ON_SOCKETS = {
     "tls_untrusted": (Failure.RESET, Phase.FIRST_BYTE),
 }
 """What the plain listener plays as the nearest thing that it can."""
-
-TOLD = {
-    "code": "code: cmek_key_unreachable",
-    "model": "model: claude-haiku-5-5",
-    "stop_reason": "stop_reason: pause_turn",
-}
-"""What a fault is told that cannot do without it."""
 
 
 @pytest.fixture

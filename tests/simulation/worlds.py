@@ -26,6 +26,14 @@ end: +2h
 """
 
 
+TOLD = {
+    "code": "code: cmek_key_unreachable",
+    "model": "model: claude-haiku-5-5",
+    "stop_reason": "stop_reason: pause_turn",
+}
+"""What a fault is told that cannot do without it."""
+
+
 def a_scenario(*faults: str, timeline: str = "") -> Scenario:
     """An hour of `faults` (each the inside of a YAML mapping), from 12:00 on."""
     phase = "phases:\n  - from: 12:00\n    until: 13:00\n    faults:\n"
