@@ -288,13 +288,15 @@ async def test_an_upload_is_measured_to_five_milliseconds_or_five_percent() -> N
 
 
 @pytest.mark.no_cover
-async def test_the_first_token_is_measured_to_ten_milliseconds() -> None:
+async def test_the_first_block_and_the_first_text_are_measured_to_ten_milliseconds() -> None:
     body, _ = messages.stream(
         messages.message(messages.Asked(ident="msg_1", model="m", input_tokens=9, thinks=True))
     )
     parts = messages.split(body)
-    places = [place for place, part in enumerate(parts) if b"content_block_delta" in part]
-    first, last = 0.15, 0.25
+    begins = next(place for place, part in enumerate(parts) if b"content_block_start" in part)
+    text = next(place for place, part in enumerate(parts) if b"text_delta" in part)
+    parts.insert(text + 1, parts[text])
+    dues = {begins: 0.1, text: 0.2, text + 1: 0.3}
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"}]")
@@ -302,9 +304,8 @@ async def test_the_first_token_is_measured_to_ten_milliseconds() -> None:
         began = clock.monotonic()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         for place, part in enumerate(parts):
-            if place in (places[0], places[-1]):
-                due = first if place == places[0] else last
-                await clock.sleep(began + due - clock.monotonic())
+            if place in dues:
+                await clock.sleep(began + dues[place] - clock.monotonic())
             writer.write(part)
             await writer.drain()
 
@@ -320,10 +321,12 @@ async def test_the_first_token_is_measured_to_ten_milliseconds() -> None:
                 seen = await probe.run("run", Origin.MANUAL, Progress())
                 # From the request on; the connection before it is counted in, and measured.
                 before = (seen.timings.connect or 0.0) + (seen.timings.request or 0.0)
-                token = (seen.per_output_token or 0.0) * ((seen.output_tokens or 0) - 1)
+                said = (seen.output_tokens or 0) - (seen.thinking_tokens or 0)
+                others = (seen.per_output_token or 0.0) * (said - 1)
                 return {
-                    "first": abs((seen.first_token or 0.0) - before - first) / FIRST_TOKEN_EXACT,
-                    "others": abs(token - (last - first)) / FIRST_TOKEN_EXACT,
+                    "content": abs((seen.first_content or 0.0) - before - 0.1) / FIRST_TOKEN_EXACT,
+                    "token": abs((seen.first_token or 0.0) - before - 0.2) / FIRST_TOKEN_EXACT,
+                    "others": abs(others - 0.1) / FIRST_TOKEN_EXACT,
                 }
 
             best = await best_of(TRIES, run)
