@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, assert_never
 
 DISABLED: Final = "disabled"
 BETWEEN_TOOLS: Final = "between_tools"
@@ -102,3 +102,5 @@ def _thinking(wish: Thinking, effort: str, types: AbstractSet[str] | None) -> st
                 return None
             # A probe uses no tools, so the second is as good as the first.
             return next((kind for kind in (DISABLED, BETWEEN_TOOLS) if kind in (types or ())), None)
+        case _:
+            assert_never(wish)

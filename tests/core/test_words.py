@@ -110,6 +110,12 @@ def test_the_deepest_thing_that_still_works_is_named(depth: Depth | None, words:
     assert said(EventType.OPENED, an_outage(deepest_good=depth)).endswith(words)
 
 
+def test_where_one_family_alone_was_asked_that_is_said_beside_what_works() -> None:
+    incident = an_outage(deepest_good=Depth.KEY, asked="haiku")
+    words = "; keys are still accepted; of the models only haiku was asked."
+    assert said(EventType.OPENED, incident).endswith(words)
+
+
 @pytest.mark.parametrize(
     ("by_outcome", "share"),
     [
